@@ -1,0 +1,38 @@
+import com.google.googlejavaformat.java.Formatter;
+import com.google.googlejavaformat.java.RemoveUnusedImports;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Checks or applies google-java-format over the source tree: {@code Format check|apply FOLDER…}.
+ *
+ * <p>A program rather than a Maven plugin because the formatter parses with the compiler of the JVM
+ * it runs on, and Maven may run on an older one than the sources need.
+ */
+final class Format {
+  public static void main(String[] args) throws Exception {
+    boolean apply = args[0].equals("apply");
+    List<Path> wrong = new ArrayList<>();
+    for (int i = 1; i < args.length; i++) {
+      Path root = Path.of(args[i]);
+      if (!Files.isDirectory(root)) continue;
+      try (var files = Files.walk(root)) {
+        for (Path file : (Iterable<Path>) files.filter(f -> f.toString().endsWith(".java"))::iterator) {
+          String before = Files.readString(file);
+          String after =
+              new Formatter().formatSourceAndFixImports(RemoveUnusedImports.removeUnusedImports(before));
+          if (before.equals(after)) continue;
+          wrong.add(file);
+          if (apply) Files.writeString(file, after);
+        }
+      }
+    }
+    if (wrong.isEmpty()) return;
+    wrong.forEach(f -> System.err.println((apply ? "formatted " : "not formatted: ") + f));
+    if (apply) return;
+    System.err.println("Cure: mvn -N -Pformat process-sources");
+    System.exit(1);
+  }
+}
