@@ -1,0 +1,22 @@
+/**
+ * The operations a B'MOJO model is made of, each as one narrow interface: forward, backward and,
+ * where decoding needs it, a step for one token. Three rooms implement them with the same names and
+ * argument order: {@code reference} (libtorch composition, the truth), {@code cpu} (Vector API) and
+ * {@code cuda} (NVRTC). One contract test per operation runs against every room.
+ *
+ * <p>Shapes: B batch, T tokens, d model width, I state-space channels, N states per channel, H
+ * query heads, G key/value heads (H a multiple of G), D head dimension, W window, F fading span, E
+ * eidetic slots, C chunk, M chunks touched by a call, K convolution width. Activations are laid out
+ * (B, T, …), contiguous. Positions count from 0, absolutely.
+ *
+ * <p>Types: activations float32 (or bfloat16 where a room says so; float64 in the reference).
+ * Decays, states and softmax statistics are float32 even then.
+ *
+ * <p>Memory: results belong to the caller's innermost {@link org.bmojo.kernels.torch.Scope};
+ * temporaries never leave the call. Nothing an operation is given is changed, except the states
+ * that a step advances.
+ */
+@NullMarked
+package org.bmojo.kernels.op;
+
+import org.jspecify.annotations.NullMarked;
