@@ -20,6 +20,7 @@ import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
+import org.bytedeco.pytorch.Tensor;
 
 /** One room: an implementation of every operation, for the types and the device it serves. */
 public record Kernels(
@@ -49,4 +50,9 @@ public record Kernels(
           new ReferenceSwiGlu(),
           new ReferenceLinearCrossEntropy(),
           new ReferenceAdamW());
+
+  /** The room that serves tensors like this one. */
+  public static Kernels of(Tensor like) {
+    return REFERENCE;
+  }
 }

@@ -1,5 +1,7 @@
 package org.bmojo.kernels.torch;
 
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.pytorch.DoubleArrayRef;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -69,5 +71,10 @@ public final class Tensors {
   /** {@code t} in the type of {@code like}. */
   public static Tensor as(Tensor t, Tensor like) {
     return t.to(like.scalar_type());
+  }
+
+  /** A float64 vector on the CPU. */
+  public static Tensor of(double[] values) {
+    return torch.tensor(new DoubleArrayRef(new DoublePointer(values), values.length));
   }
 }

@@ -1,0 +1,30 @@
+package org.bmojo.layer;
+
+import org.bmojo.tape.Ops;
+import org.bmojo.tape.Parameter;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * y = x · weightᵀ (+ bias).
+ *
+ * @param weight (out, in)
+ * @param bias (out), or null
+ */
+public record Linear(Parameter weight, @Nullable Parameter bias) implements Names.Named {
+  /** Normal weights with deviation 1/√in, no bias. */
+  public static Linear create(Initializer init, long in, long out) {
+    return new Linear(Parameter.decaying(init.normal(1 / Math.sqrt(in), out, in)), null);
+  }
+
+  /** (…, in) → (…, out). */
+  public Var forward(Tape tape, Var x) {
+    return Ops.linear(tape, x, weight, bias);
+  }
+
+  @Override
+  public void name(Names names) {
+    names.add("weight", weight).add("bias", bias);
+  }
+}

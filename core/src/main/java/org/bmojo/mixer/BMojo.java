@@ -1,0 +1,266 @@
+package org.bmojo.mixer;
+
+import static org.bmojo.kernels.torch.Tensors.accumulated;
+import static org.bmojo.kernels.torch.Tensors.cat;
+
+import java.util.Arrays;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.CausalConv;
+import org.bmojo.kernels.op.MemoryAttention;
+import org.bmojo.kernels.op.MemoryAttention.Geometry;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Names;
+import org.bmojo.layer.RotaryTable;
+import org.bmojo.layer.RotaryTable.Angles;
+import org.bmojo.tape.KernelOps;
+import org.bmojo.tape.KernelOps.EideticVars;
+import org.bmojo.tape.KernelOps.StreamVars;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.TorchFunction;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sequence-mixing layer with all its memories (Zancato et al. 2024, section 3); transformers,
+ * state-space models and hybrids are the same layer with parts switched off, as {@link MixerConfig}
+ * says. Three forms compute one function: {@link #forward} without state (parallel), with a state
+ * carried across any split of the sequence (chunked), and {@link #step} (one token).
+ */
+public final class BMojo implements Names.Named {
+  private final MixerConfig config;
+  private final @Nullable Ssm ssm;
+  private final @Nullable Projections projections;
+  private final @Nullable EideticMemory eidetic;
+
+  /**
+   * Fresh weights.
+   *
+   * @param width d
+   */
+  public BMojo(MixerConfig config, int width, Initializer init) {
+    this.config = config;
+    ssm =
+        switch (config.ssm()) {
+          case null -> null;
+          case MambaConfig mamba -> new Mamba(mamba, width, init);
+        };
+    AttentionConfig attention = config.attention();
+    projections = attention == null ? null : new Projections(attention, width, init);
+    EideticConfig memory = attention == null ? null : attention.eidetic();
+    eidetic =
+        attention == null || memory == null
+            ? null
+            : new EideticMemory(attention, memory, width, init);
+  }
+
+  /** What the layer is made of. */
+  public MixerConfig config() {
+    return config;
+  }
+
+  /** The state before the first token of {@code batch} sequences. */
+  public MixerState newState(long batch) {
+    return new MixerState(config, ssm, projections, eidetic, batch);
+  }
+
+  /**
+   * The whole of a sequence, or its next part.
+   *
+   * @param x (B, T, d), normalised by the block
+   * @param state advanced past x; null for sequences that begin and end here. Past tokens are
+   *     constants: no gradient flows into a state
+   * @return (B, T, d)
+   */
+  public Var forward(Tape tape, Var x, @Nullable MixerState state) {
+    try (Scope scope = new Scope()) {
+      Var y = ssm == null ? null : ssm.forward(tape, x, state == null ? null : state.ssm);
+      Var out = projections == null ? y : attend(tape, x, y, projections, state);
+      if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
+      if (state != null) state.position += x.value().size(1);
+      scope.keep(out.value());
+      return out;
+    }
+  }
+
+  private Var attend(Tape tape, Var x, @Nullable Var y, Projections p, @Nullable MixerState state) {
+    long start = state == null ? 0 : state.position;
+    long tokens = x.value().size(1);
+    Var mixed = p.shortConvolution(tape, x, state);
+    Var q = p.queries(tape, mixed); // (B, T, H, D)
+    Var k = p.keys(tape, mixed), v = p.values(tape, mixed); // (B, T, G, D)
+    Turn turn = new Turn(p.rotary(), x.value(), start, tokens);
+    Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
+    MixerState.Attention past = state == null ? null : state.attention();
+    StreamVars window = new StreamVars(nearK, v, past == null ? null : past.window(start));
+
+    StreamVars fading = null;
+    if (y != null && p.config().fading() > 0) {
+      Var fadingK = turn.apply(tape, p.fadingKeys(tape, y));
+      Var fadingV = p.fadingValues(tape, y);
+      fading = new StreamVars(fadingK, fadingV, past == null ? null : past.fading(start));
+    }
+    EideticVars memory = null;
+    EideticConfig eideticConfig = p.config().eidetic();
+    if (eidetic != null && eideticConfig != null) {
+      EideticMemory.State remembered = past == null ? null : past.eidetic;
+      var scored = eidetic.score(tape, x, y, start, remembered);
+      MemoryAttention.Stream tail = past == null ? null : past.unrotatedTail(start, p.rotary());
+      EideticMemory.Sets sets =
+          eidetic.refresh(
+              tape,
+              scored,
+              k,
+              v,
+              tail == null ? null : tail.k(),
+              tail == null ? null : tail.v(),
+              start,
+              remembered);
+      memory =
+          new EideticVars(
+              farQueries(tape, q, nearQ, eideticConfig),
+              farKeys(tape, sets),
+              sets.v(),
+              sets.bias());
+    }
+    if (past != null) past.put(start, nearK, v, fading);
+    Var mixedHeads =
+        KernelOps.memoryAttention(tape, p.geometry(start), nearQ, window, fading, memory);
+    return p.output(tape, mixedHeads);
+  }
+
+  /**
+   * One token of each sequence, in constant time and memory.
+   *
+   * @param x (B, 1, d)
+   * @param state advanced by one token
+   * @return (B, 1, d)
+   */
+  public Tensor step(Tensor x, MixerState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor y = ssm == null || state.ssm == null ? null : ssm.step(x, state.ssm);
+      Tensor out = projections == null ? y : attendStep(tape, x, y, projections, state);
+      if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
+      state.position++;
+      return scope.keep(out);
+    }
+  }
+
+  private Tensor attendStep(
+      Tape tape, Tensor x, @Nullable Tensor y, Projections p, MixerState state) {
+    MixerState.Attention past = state.attention();
+    if (past == null) throw new IllegalStateException("attention without its state");
+    long start = state.position;
+    Var in = Var.constant(x), fadingIn = y == null ? null : Var.constant(y);
+    Var mixed = in;
+    if (past.convolution != null && p.convolution() != null) {
+      CausalConv.Inputs conv = p.convolution().inputs(x);
+      Tensor convolved = Kernels.of(x).causalConv().step(conv, past.convolution.get());
+      mixed = Var.constant(x.add(convolved));
+    }
+    Var q = p.queries(tape, mixed), k = p.keys(tape, mixed), v = p.values(tape, mixed);
+    Turn turn = new Turn(p.rotary(), x, start, 1);
+    Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
+    StreamVars fading = null;
+    if (fadingIn != null && p.config().fading() > 0) {
+      Var fadingK = turn.apply(tape, p.fadingKeys(tape, fadingIn));
+      fading = new StreamVars(fadingK, p.fadingValues(tape, fadingIn), null);
+    }
+    MemoryAttention.Eidetic memory = null;
+    EideticConfig eideticConfig = p.config().eidetic();
+    if (eidetic != null && eideticConfig != null && past.eidetic != null) {
+      EideticMemory.State remembered = past.eidetic;
+      var scored = eidetic.score(tape, in, fadingIn, start, remembered);
+      if (start % eideticConfig.chunk() == 0) {
+        MemoryAttention.Stream tail = past.unrotatedTail(start, p.rotary());
+        eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, remembered);
+      } else {
+        remembered.recent.put(start, scored.eligible());
+      }
+      Tensor keys = remembered.k.get();
+      if (eideticConfig.positions() == FarPositions.ABSOLUTE) {
+        keys = p.rotary() == null ? keys : turnedTo(keys, remembered.positions.get(), p.rotary());
+      }
+      memory =
+          new MemoryAttention.Eidetic(
+              farQueries(tape, q, nearQ, eideticConfig).value().squeeze(1),
+              keys,
+              remembered.v.get(),
+              remembered.bias.get());
+    }
+    past.put(start, nearK, v, fading);
+    long[] positions = new long[(int) x.size(0)];
+    Arrays.fill(positions, start);
+    Tensor heads =
+        Kernels.of(x)
+            .memoryAttention()
+            .step(
+                new MemoryAttention.StepInputs(
+                    p.geometry(start),
+                    nearQ.value().squeeze(1),
+                    positions,
+                    past.windowRing(),
+                    past.fadingRing(),
+                    memory));
+    return p.output(tape, Var.constant(heads.unsqueeze(1))).value();
+  }
+
+  /** The queries as long-term memory sees them. */
+  private Var farQueries(Tape tape, Var q, Var nearQ, EideticConfig memory) {
+    Projections p = projections;
+    if (p == null) throw new IllegalStateException("eidetic memory without attention");
+    RotaryTable rotary = p.rotary();
+    if (rotary == null || memory.positions() == FarPositions.NONE) return q;
+    if (memory.positions() == FarPositions.ABSOLUTE) return nearQ;
+    long distance = (long) p.config().reach() + p.config().fading();
+    Angles fixed = rotary.at(q.value(), distance, 1);
+    return KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
+  }
+
+  /** The sets' keys as queries see them: as they are, but for absolute positions. */
+  private Var farKeys(Tape tape, EideticMemory.Sets sets) {
+    RotaryTable rotary = projections == null ? null : projections.rotary();
+    EideticConfig memory = projections == null ? null : projections.config().eidetic();
+    if (rotary == null || memory == null || memory.positions() != FarPositions.ABSOLUTE) {
+      return sets.k();
+    }
+    return TorchFunction.apply(tape, t -> turnedTo(t[0], sets.positions(), rotary), sets.k());
+  }
+
+  /** Keys (…, E, G, D) turned to positions (…, E). */
+  private static Tensor turnedTo(Tensor k, Tensor positions, RotaryTable rotary) {
+    Angles angles = rotary.at(k, positions);
+    long half = k.size(-1) / 2;
+    Tensor wide = accumulated(k);
+    Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
+    Tensor c = angles.cos().unsqueeze(-2), s = angles.sin().unsqueeze(-2); // (…, E, 1, D/2)
+    return cat(-1, a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))).to(k.scalar_type());
+  }
+
+  /** Turns heads to consecutive positions; does nothing where the layer has no positions. */
+  private static final class Turn {
+    private final @Nullable Angles angles;
+
+    Turn(@Nullable RotaryTable rotary, Tensor like, long start, long count) {
+      angles = rotary == null ? null : rotary.at(like, start, count);
+    }
+
+    Var apply(Tape tape, Var heads) {
+      return angles == null ? heads : KernelOps.rotary(tape, heads, angles.cos(), angles.sin());
+    }
+  }
+
+  @Override
+  public void name(Names names) {
+    names.in("ssm", ssm);
+    if (projections != null) projections.name(names);
+    if (eidetic != null) eidetic.name(names);
+  }
+
+  /** Where the queries of a call stand. */
+  static Geometry geometry(AttentionConfig c, long start) {
+    return new Geometry(start, c.reach(), c.fading(), c.chunk(), 1 / Math.sqrt(c.headDim()));
+  }
+}

@@ -1,0 +1,43 @@
+package org.bmojo.mixer;
+
+import org.bmojo.error.BadInput;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Long-term memory of verbatim keys and values.
+ *
+ * @param capacity E, tokens kept at most
+ * @param chunk C, tokens between refreshes; C ≤ W keeps fading memory covering the gap
+ * @param selection how tokens are scored
+ * @param positions where they stand relative to the query
+ * @param modulated whether γ_h · log(1 + e) joins their logits (γ learnt, from 0)
+ * @param threshold a bar for the score; null keeps the best E whatever their scores
+ */
+public record EideticConfig(
+    int capacity,
+    int chunk,
+    Selection selection,
+    FarPositions positions,
+    boolean modulated,
+    @Nullable Threshold threshold) {
+  /** Refuses sizes that make no memory and switches that contradict each other. */
+  public EideticConfig {
+    if (capacity < 1 || chunk < 1) {
+      throw new BadInput(
+          "eidetic memory with capacity " + capacity + " and chunk " + chunk,
+          "expected at least 1 each",
+          "leave eidetic out for a layer without it");
+    }
+    if (modulated && selection == Selection.IMPORTANCE) {
+      throw new BadInput(
+          "modulated importance",
+          "expected one of the two, since importance already biases the logits",
+          "set modulated to false");
+    }
+  }
+
+  /** The best {@code capacity} tokens by {@code selection}, all seen at one distance. */
+  public static EideticConfig of(int capacity, int chunk, Selection selection) {
+    return new EideticConfig(capacity, chunk, selection, FarPositions.FIXED, false, null);
+  }
+}

@@ -1,0 +1,233 @@
+package org.bmojo.mixer;
+
+import static org.bmojo.kernels.torch.Tensors.accumulated;
+import static org.bmojo.kernels.torch.Tensors.accumulation;
+import static org.bmojo.kernels.torch.Tensors.cat;
+import static org.bmojo.kernels.torch.Tensors.scalar;
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.EideticSelect;
+import org.bmojo.kernels.torch.Owned;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Names;
+import org.bmojo.tape.Ops;
+import org.bmojo.tape.Parameter;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.TorchFunction;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Long-term memory: scores every token, keeps the best E at every multiple of C, and hands their
+ * verbatim keys (unrotated) and values to attention.
+ */
+final class EideticMemory implements Names.Named {
+  private final EideticConfig config;
+  private final EideticSelect.Rule rule;
+  private final int heads;
+  private final Scorer scorer;
+  private final Eligibility eligibility;
+  private final @Nullable Parameter gamma; // (H)
+
+  EideticMemory(AttentionConfig attention, EideticConfig config, int width, Initializer init) {
+    this.config = config;
+    rule = new EideticSelect.Rule(config.capacity(), attention.reach(), config.chunk());
+    heads = attention.heads();
+    eligibility = new Eligibility(config.threshold());
+    scorer =
+        switch (config.selection()) {
+          case INNOVATION -> new InnovationScorer(width, config.modulated(), init);
+          case FILTER -> new FilterScorer(width, config.modulated(), init);
+          case IMPORTANCE -> new ImportanceScorer(width, init);
+          case RANDOM -> PositionScorer.random(1);
+          case RECENT -> PositionScorer.recent();
+          case STRIDE -> PositionScorer.stride();
+          case NONE -> PositionScorer.none();
+        };
+    gamma = config.modulated() ? Parameter.undecayed(init.constant(0, heads)) : null;
+  }
+
+  /** What is remembered: the set at the last refresh, and the tail that may yet be chosen. */
+  static final class State implements AutoCloseable {
+    final Owned k, v; // (B, E, G, D), k unrotated
+    final Owned positions; // (B, E), −1 where empty
+    final Owned scores; // (B, E)
+    final Owned bias; // (B, H, E), −∞ where empty
+    final Ring recent; // eligible scores of the last W + C tokens
+    final @Nullable Owned history;
+    final @Nullable Owned logTau;
+
+    State(EideticMemory memory, Tensor like, long batch, long groups, long dim) {
+      int capacity = memory.config.capacity();
+      Tensor score = zeros(like, accumulation(like), batch, capacity);
+      k = new Owned(zeros(like, batch, capacity, groups, dim));
+      v = new Owned(zeros(like, batch, capacity, groups, dim));
+      positions = new Owned(zeros(like, ScalarType.Long, batch, capacity).sub(new Scalar(1L)));
+      Scalar never = scalar(Double.NEGATIVE_INFINITY);
+      scores = new Owned(score.clone().fill_(never));
+      bias = new Owned(zeros(score, batch, memory.heads, capacity).fill_(never));
+      recent = new Ring(memory.rule.window() + memory.rule.chunk(), score, batch);
+      Tensor h = memory.scorer.history(batch);
+      history = h == null ? null : new Owned(h);
+      Tensor tau = memory.eligibility.start(like, batch);
+      logTau = tau == null ? null : new Owned(tau);
+    }
+
+    @Override
+    public void close() {
+      for (Owned o : new Owned[] {k, v, positions, scores, bias}) o.close();
+      recent.close();
+      if (history != null) history.close();
+      if (logTau != null) logTau.close();
+    }
+  }
+
+  /**
+   * The sets that some tokens see.
+   *
+   * @param k (B, M, E, G, D) unrotated
+   * @param v (B, M, E, G, D)
+   * @param bias (B, M, H, E)
+   * @param positions (B, M, E), −1 where empty
+   */
+  record Sets(Var k, Var v, Var bias, Tensor positions) {}
+
+  /** Scores of new tokens (B, T): the variable, and the eligible scores without gradient. */
+  record Scored(Var e, Tensor eligible) {}
+
+  /** Scores new tokens and notes them. */
+  Scored score(Tape tape, Var x, @Nullable Var y, long start, @Nullable State state) {
+    Owned history = state == null ? null : state.history;
+    Var e = scorer.score(tape, new Scorer.Inputs(x, y, start, history));
+    return new Scored(e, eligibility.apply(e.value(), state == null ? null : state.logTau));
+  }
+
+  /**
+   * The sets of the chunks that new tokens touch; with a state, the last of them is remembered.
+   *
+   * @param k (B, T, G, D) unrotated keys of the new tokens
+   * @param v (B, T, G, D)
+   * @param tailK (B, P, G, D) unrotated keys of the tokens before, P = {@link
+   *     EideticSelect.Rule#tail}; null without state
+   * @param tailV (B, P, G, D)
+   */
+  Sets refresh(
+      Tape tape,
+      Scored scored,
+      Var k,
+      Var v,
+      @Nullable Tensor tailK,
+      @Nullable Tensor tailV,
+      long start,
+      @Nullable State state) {
+    try (Scope scope = new Scope()) {
+      Tensor fresh = scored.eligible();
+      long batch = fresh.size(0);
+      int capacity = config.capacity();
+      int tail = state == null ? 0 : rule.tail(start);
+      Tensor keptPositions, keptScores, pastScores, all;
+      if (state == null) {
+        keptPositions = zeros(fresh, ScalarType.Long, batch, capacity).sub(new Scalar(1L));
+        keptScores = zeros(fresh, batch, capacity).fill_(scalar(Double.NEGATIVE_INFINITY));
+        pastScores = null;
+        all = fresh;
+      } else {
+        keptPositions = state.positions.get();
+        keptScores = state.scores.get();
+        Tensor tailScores = state.recent.before(start, tail);
+        pastScores = cat(1, keptScores, tailScores);
+        all = cat(1, tailScores, fresh);
+      }
+      EideticSelect select = Kernels.of(k.value()).eideticSelect();
+      var chosen = select.forward(rule, all, start, keptPositions, keptScores);
+      long chunks = chosen.positions().size(1);
+      Tensor rows = chosen.rows().reshape(batch, chunks * capacity);
+      if (state == null) {
+        // No past: the sequence's own rows are all there is, and empty slots read row 0.
+        rows = rows.sub(new Scalar((long) capacity)).clamp_min(new Scalar(0L));
+      }
+      Tensor pastK = state == null || tailK == null ? null : cat(1, state.k.get(), tailK);
+      Tensor pastV = state == null || tailV == null ? null : cat(1, state.v.get(), tailV);
+      long groups = k.value().size(2), dim = k.value().size(3);
+      Var setK = Ops.gatherRows(tape, pastK, k, rows);
+      Var setV = Ops.gatherRows(tape, pastV, v, rows);
+      // Gathered from the eligible scores' places: for those kept, score and eligible score agree.
+      Var setE = Ops.gatherRows(tape, pastScores, scored.e(), rows);
+      Var e = Ops.reshape(tape, setE, batch, chunks, capacity);
+      Var bias = bias(tape, e, chosen.positions());
+      Sets sets =
+          new Sets(
+              Ops.reshape(tape, setK, batch, chunks, capacity, groups, dim),
+              Ops.reshape(tape, setV, batch, chunks, capacity, groups, dim),
+              bias,
+              chosen.positions());
+      if (state != null) remember(state, sets, e.value(), fresh, start);
+      scope.keep(sets.k.value());
+      scope.keep(sets.v.value());
+      scope.keep(sets.bias.value());
+      scope.keep(sets.positions);
+      return sets;
+    }
+  }
+
+  private static void remember(State state, Sets sets, Tensor e, Tensor fresh, long start) {
+    long last = sets.positions.size(1) - 1;
+    Tensor positions = sets.positions.select(1, last).contiguous();
+    Tensor empty = positions.lt(new Scalar(0L));
+    state.k.set(sets.k.value().select(1, last).contiguous());
+    state.v.set(sets.v.value().select(1, last).contiguous());
+    state.positions.set(positions);
+    state.scores.set(e.select(1, last).masked_fill(empty, scalar(Double.NEGATIVE_INFINITY)));
+    state.bias.set(sets.bias.value().select(1, last).contiguous());
+    state.recent.put(start, fresh);
+  }
+
+  /** What joins the logits, (B, M, H, E), from the kept scores (B, M, E); −∞ for empty slots. */
+  private Var bias(Tape tape, Var e, Tensor positions) {
+    try (Scope scope = new Scope()) {
+      Tensor empty = scope.keep(positions.lt(new Scalar(0L)).unsqueeze(2)); // (B, M, 1, E)
+      List<Var> inputs = new ArrayList<>(List.of(e));
+      if (gamma != null) inputs.add(gamma);
+      Var bias =
+          TorchFunction.apply(
+              tape,
+              t -> {
+                // Empty slots hold some token's score: replaced before the logarithm, hidden after.
+                Tensor scores = t[0].unsqueeze(2).masked_fill(empty, scalar(1));
+                Tensor b;
+                if (config.selection() == Selection.IMPORTANCE) {
+                  b = scores.log();
+                } else if (gamma != null) {
+                  b = accumulated(t[1]).reshape(-1, 1).mul(scores.log1p());
+                } else {
+                  b = torch.zeros_like(scores);
+                }
+                return b.masked_fill(empty, scalar(Double.NEGATIVE_INFINITY))
+                    .expand(e.value().size(0), e.value().size(1), heads, e.value().size(2))
+                    .contiguous();
+              },
+              inputs.toArray(Var[]::new));
+      scope.keep(bias.value());
+      return bias;
+    }
+  }
+
+  EideticSelect.Rule rule() {
+    return rule;
+  }
+
+  @Override
+  public void name(Names names) {
+    String part = config.selection() == Selection.IMPORTANCE ? "importance" : "innovation";
+    names.in(part, scorer);
+    names.add("innovation.gamma", gamma);
+  }
+}

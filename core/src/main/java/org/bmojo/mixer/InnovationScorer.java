@@ -1,0 +1,65 @@
+package org.bmojo.mixer;
+
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Linear;
+import org.bmojo.layer.Names;
+import org.bmojo.tape.KernelOps;
+import org.bmojo.tape.Ops;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Innovation: e_j = ‖rms(x_j) − P(y_{j−1})‖² / d, with P a low-rank linear map d → d/16 → d and
+ * y_{−1} = 0. P is trained by the mean of e with x and y held constant; nothing else sees that
+ * gradient.
+ */
+final class InnovationScorer implements Scorer {
+  private final Linear down; // (d/16, d)
+  private final Linear up; // (d, d/16)
+  private final boolean differentiable;
+
+  /**
+   * @param differentiable whether whoever uses the scores wants gradients through them
+   */
+  InnovationScorer(int width, boolean differentiable, Initializer init) {
+    int rank = Math.max(1, width / 16);
+    down = Linear.create(init, width, rank);
+    up = Linear.create(init, rank, width);
+    this.differentiable = differentiable;
+  }
+
+  @Override
+  public Tensor history(long batch) {
+    return zeros(down.weight().value(), batch, down.weight().value().size(1));
+  }
+
+  @Override
+  public Var score(Tape tape, Inputs in) {
+    Var y = in.y();
+    if (y == null) throw new IllegalStateException("innovation reads the state's output");
+    Tensor last = in.history() == null ? null : in.history().get();
+    Var own = score(tape, in.x().detached(), Ops.delay(tape, y.detached(), last));
+    tape.addLoss(Ops.mean(tape, own));
+    Var used = own.detached();
+    if (differentiable && tape.isRecording()) {
+      used = score(tape, in.x(), Ops.delay(tape, y, last));
+    }
+    if (in.history() != null) {
+      in.history().set(y.value().select(1, y.value().size(1) - 1).contiguous());
+    }
+    return used;
+  }
+
+  private Var score(Tape tape, Var x, Var before) {
+    Var predicted = up.forward(tape, down.forward(tape, before));
+    return KernelOps.innovationScore(tape, x, predicted);
+  }
+
+  @Override
+  public void name(Names names) {
+    names.in("down", down).in("up", up);
+  }
+}

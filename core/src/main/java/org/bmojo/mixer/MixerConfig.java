@@ -1,0 +1,45 @@
+package org.bmojo.mixer;
+
+import org.bmojo.error.BadInput;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One sequence-mixing layer: which of the four memories it has.
+ *
+ * <table>
+ *   <caption>Special cases</caption>
+ *   <tr><th>model</th><th>ssm</th><th>attention</th></tr>
+ *   <tr><td>Transformer</td><td>–</td><td>window null, fading 0, no eidetic</td></tr>
+ *   <tr><td>Mistral</td><td>–</td><td>window W, fading 0, no eidetic</td></tr>
+ *   <tr><td>Mamba</td><td>yes</td><td>–</td></tr>
+ *   <tr><td>B'MOJO-F</td><td>yes</td><td>window W, fading F, no eidetic</td></tr>
+ *   <tr><td>B'MOJO</td><td>yes</td><td>window W, fading F, eidetic E</td></tr>
+ * </table>
+ *
+ * @param ssm fading memory in a state; null for none
+ * @param attention short-term and long-term memory in keys and values; null for none
+ */
+public record MixerConfig(@Nullable SsmConfig ssm, @Nullable AttentionConfig attention) {
+  /** Refuses a layer without any memory, or one that reads a state it lacks. */
+  public MixerConfig {
+    if (ssm == null && attention == null) {
+      throw new BadInput(
+          "a layer with neither ssm nor attention", "expected at least one", "add one of them");
+    }
+    if (ssm == null && attention != null) {
+      if (attention.fading() > 0) {
+        throw new BadInput(
+            "fading = " + attention.fading() + " in a layer without ssm",
+            "expected fading = 0, since fading keys are read from the state",
+            "add an ssm or set fading to 0");
+      }
+      EideticConfig eidetic = attention.eidetic();
+      if (eidetic != null && eidetic.selection() == Selection.INNOVATION) {
+        throw new BadInput(
+            "selection = innovation in a layer without ssm",
+            "expected a selection that needs no state, such as importance or filter",
+            "add an ssm or choose another selection");
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package org.bmojo.mixer;
+
+import org.bmojo.layer.Names;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** A complete state-space layer: (B, T, d) → (B, T, d), no residual of its own. */
+public interface Ssm extends Names.Named {
+  /** What one layer remembers of a batch of sequences; of constant size. */
+  interface SsmState extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** The state before the first token. */
+  SsmState newState(long batch);
+
+  /**
+   * The whole of a sequence, or its next part.
+   *
+   * @param x (B, T, d)
+   * @param state advanced past x; null for a sequence that begins and ends here
+   * @return (B, T, d)
+   */
+  Var forward(Tape tape, Var x, @Nullable SsmState state);
+
+  /**
+   * One token of each sequence.
+   *
+   * @param x (B, 1, d)
+   * @param state advanced by one token
+   * @return (B, 1, d)
+   */
+  Tensor step(Tensor x, SsmState state);
+}

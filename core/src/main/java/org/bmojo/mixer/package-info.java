@@ -1,0 +1,25 @@
+/**
+ * The sequence-mixing layer: one module, four memories.
+ *
+ * <pre>
+ *            x (B, T, d)
+ *            ├─ ssm ──────────── y ──┬─ k′, v′ ─ fading keys: what the state made of W … W+F tokens ago
+ *            │                       └─ predicts the next x: innovation e = how wrong it was
+ *            ├─ x + silu(conv x) ─┬─ q
+ *            │                    └─ k, v ─┬─ window keys: the last W tokens, verbatim
+ *            │                             └─ eidetic keys: the E tokens with the highest e, verbatim
+ *            └────────────────── one softmax over all three ─ o ─→ (B, T, d)
+ * </pre>
+ *
+ * <p>Worked example, W = F = E = C = 2, query 8 (chunk 4): window {7, 8}; fading {5, 6}, read from
+ * the state's outputs y5 and y6; eligible for eidetic memory are j ≤ 4·2 − 2 = 6, so with scores .1
+ * .9 .2 .2 .8 .3 .4 the set is {1, 4}. Tokens 0, 2 and 3 survive only in the state.
+ *
+ * <p>Start reading at {@link org.bmojo.mixer.BMojo}, beside {@link org.bmojo.mixer.MixerConfig},
+ * which says which parts are on. To change the fading memory, write another {@link
+ * org.bmojo.mixer.Ssm}; to change who is remembered, another scorer.
+ */
+@NullMarked
+package org.bmojo.mixer;
+
+import org.jspecify.annotations.NullMarked;

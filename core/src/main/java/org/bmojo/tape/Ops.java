@@ -1,0 +1,193 @@
+package org.bmojo.tape;
+
+import static org.bmojo.kernels.torch.Tensors.cat;
+import static org.bmojo.kernels.torch.Tensors.range;
+import static org.bmojo.kernels.torch.Tensors.scalar;
+import static org.bmojo.kernels.torch.Tensors.zeros;
+import static org.bmojo.tape.Tape.inputs;
+import static org.bmojo.tape.Tape.keeping;
+
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/** Elementary operations that need no kernel of ours: libtorch computes them both ways. */
+public final class Ops {
+  private Ops() {}
+
+  /** a + b of equal shapes. */
+  public static Var add(Tape tape, Var a, Var b) {
+    return tape.record(
+        a.value().add(b.value()),
+        inputs(a, b),
+        keeping(),
+        dy -> {
+          a.addGradient(dy);
+          b.addGradient(dy);
+        });
+  }
+
+  /** a · factor. */
+  public static Var scale(Tape tape, Var a, double factor) {
+    return tape.record(
+        a.value().mul(scalar(factor)),
+        inputs(a),
+        keeping(),
+        dy -> a.addGradient(dy.mul(scalar(factor))));
+  }
+
+  /** The mean of all elements, a scalar. */
+  public static Var mean(Tape tape, Var a) {
+    long[] shape = Shapes.of(a.value());
+    return tape.record(
+        a.value().mean(),
+        inputs(a),
+        keeping(),
+        dy -> a.addGradient(dy.mul(scalar(1.0 / a.value().numel())).expand(shape)));
+  }
+
+  /**
+   * x · weightᵀ (+ bias).
+   *
+   * @param x (…, in)
+   * @param weight (out, in)
+   * @param bias (out), or null
+   */
+  public static Var linear(Tape tape, Var x, Var weight, @Nullable Var bias) {
+    try (Scope scope = new Scope()) {
+      Tensor input = x.value(), w = weight.value();
+      Tensor product = input.matmul(w.t());
+      Tensor y = scope.keep(bias == null ? product : product.add(bias.value()));
+      return tape.record(
+          y,
+          inputs(x, weight, bias),
+          keeping(input, w),
+          dy -> {
+            Tensor rows = dy.reshape(-1, w.size(0)); // (M, out)
+            if (x.needsGradient()) x.addGradient(dy.matmul(w));
+            if (weight.needsGradient()) {
+              weight.addGradient(rows.t().matmul(input.reshape(-1, w.size(1))));
+            }
+            if (bias != null) bias.addGradient(rows.sum(0));
+          });
+    }
+  }
+
+  /**
+   * x · weight[from … from+count−1]ᵀ: one of several maps that share a matrix, without a copy of
+   * their joint output.
+   */
+  public static Var linearRows(Tape tape, Var x, Parameter weight, long from, long count) {
+    try (Scope scope = new Scope()) {
+      Tensor input = x.value();
+      Tensor w = scope.keep(weight.value().narrow(0, from, count));
+      return tape.record(
+          scope.keep(input.matmul(w.t())),
+          inputs(x, weight),
+          keeping(input, w),
+          dy -> {
+            if (x.needsGradient()) x.addGradient(dy.matmul(w));
+            Tensor rows = dy.reshape(-1, count);
+            weight.addGradientRows(from, rows.t().matmul(input.reshape(-1, w.size(1))));
+          });
+    }
+  }
+
+  /** Rows of a table: (V, d) and ids (B, T) → (B, T, d). */
+  public static Var embedding(Tape tape, Parameter table, Tensor ids) {
+    long vocabulary = table.value().size(0);
+    return tape.record(
+        torch.embedding(table.value(), ids),
+        inputs(table),
+        keeping(ids),
+        dy -> table.addGradient(torch.embedding_dense_backward(dy, ids, vocabulary, -1, false)));
+  }
+
+  /** A slice of the last axis. */
+  public static Var columns(Tape tape, Var x, long from, long count) {
+    long[] shape = Shapes.of(x.value());
+    return tape.record(
+        x.value().narrow(-1, from, count).contiguous(),
+        inputs(x),
+        keeping(),
+        dy -> {
+          Tensor dx = zeros(dy, shape);
+          dx.narrow(-1, from, count).copy_(dy);
+          x.addGradient(dx);
+        });
+  }
+
+  /** The same elements in another shape. */
+  public static Var reshape(Tape tape, Var x, long... shape) {
+    long[] before = Shapes.of(x.value());
+    return tape.record(
+        x.value().reshape(shape), inputs(x), keeping(), dy -> x.addGradient(dy.reshape(before)));
+  }
+
+  /**
+   * Every token's row moved one token later, the first taken from {@code first}.
+   *
+   * @param x (B, T, d)
+   * @param first (B, d) constant, or null for zeros
+   */
+  public static Var delay(Tape tape, Var x, @Nullable Tensor first) {
+    try (Scope scope = new Scope()) {
+      Tensor value = x.value();
+      long tokens = value.size(1);
+      Tensor y = torch.empty_like(value);
+      if (first == null) {
+        y.narrow(1, 0, 1).zero_();
+      } else {
+        y.select(1, 0).copy_(first);
+      }
+      y.narrow(1, 1, tokens - 1).copy_(value.narrow(1, 0, tokens - 1));
+      return tape.record(
+          scope.keep(y),
+          inputs(x),
+          keeping(),
+          dy -> {
+            Tensor dx = torch.zeros_like(dy);
+            dx.narrow(1, 0, tokens - 1).copy_(dy.narrow(1, 1, tokens - 1));
+            x.addGradient(dx);
+          });
+    }
+  }
+
+  /**
+   * Rows of a sequence by number, some of them from a constant past.
+   *
+   * @param past (B, P, …) rows 0 … P−1, or null for P = 0
+   * @param x (B, T, …) rows P … P+T−1
+   * @param rows (B, S) int64
+   * @return (B, S, …)
+   */
+  public static Var gatherRows(Tape tape, @Nullable Tensor past, Var x, Tensor rows) {
+    try (Scope scope = new Scope()) {
+      Tensor source = past == null ? x.value() : cat(1, past, x.value());
+      long batch = source.size(0), length = source.size(1), tokens = x.value().size(1);
+      long[] shape = Shapes.of(x.value());
+      long[] gathered = shape.clone();
+      gathered[1] = rows.size(1);
+      Tensor flat = scope.keep(flatRows(rows, length));
+      Tensor y = source.reshape(batch * length, -1).index_select(0, flat).reshape(gathered);
+      return tape.record(
+          scope.keep(y),
+          inputs(x),
+          keeping(flat),
+          dy -> {
+            Tensor ds = zeros(dy, batch * length, dy.numel() / flat.numel());
+            ds.index_add_(0, flat, dy.reshape(flat.numel(), -1));
+            Tensor own = ds.reshape(batch, length, -1).narrow(1, length - tokens, tokens);
+            x.addGradient(own.reshape(shape));
+          });
+    }
+  }
+
+  private static Tensor flatRows(Tensor rows, long length) {
+    Tensor offsets =
+        range(rows, 0, rows.size(0)).mul(scalar(length)).to(rows.scalar_type()).unsqueeze(1);
+    return rows.add(offsets).reshape(-1);
+  }
+}

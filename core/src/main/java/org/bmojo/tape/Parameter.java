@@ -1,0 +1,73 @@
+package org.bmojo.tape;
+
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import org.bmojo.kernels.torch.Shapes;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A trained tensor. Its value lives as long as the model, and so does the buffer of its gradient,
+ * which sums over backward passes until {@link #clearGradient}.
+ */
+public final class Parameter extends Var {
+  private final boolean decays;
+  private boolean cleared = true;
+
+  private Parameter(Tensor value, boolean decays) {
+    super(value, true);
+    this.decays = decays;
+    value.retainReference();
+  }
+
+  /** A matrix: weight decay pulls it to zero. */
+  public static Parameter decaying(Tensor value) {
+    return new Parameter(value, true);
+  }
+
+  /** A gain, bias, decay rate or the like, which weight decay leaves alone. */
+  public static Parameter undecayed(Tensor value) {
+    return new Parameter(value, false);
+  }
+
+  /** Whether weight decay applies. */
+  public boolean decays() {
+    return decays;
+  }
+
+  @Override
+  public void addGradient(Tensor g) {
+    if (cleared) {
+      buffer().copy_(g);
+    } else {
+      buffer().add_(g);
+    }
+    cleared = false;
+  }
+
+  /**
+   * Adds to rows {@code from} and following of the gradient, for operations that use only those.
+   */
+  public void addGradientRows(long from, Tensor g) {
+    if (cleared) buffer().zero_();
+    buffer().narrow(0, from, g.size(0)).add_(g);
+    cleared = false;
+  }
+
+  private Tensor buffer() {
+    Tensor buffer = gradient();
+    if (buffer != null) return buffer;
+    Tensor fresh = zeros(value(), Shapes.of(value()));
+    super.addGradient(fresh);
+    return fresh;
+  }
+
+  /** Forgets the gradient: the next {@link #addGradient} starts anew, in the same buffer. */
+  public void clearGradient() {
+    cleared = true;
+  }
+
+  /** Whether anything flowed here since the gradient was cleared. */
+  public boolean hasGradient() {
+    return !cleared;
+  }
+}

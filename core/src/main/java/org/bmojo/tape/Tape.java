@@ -1,0 +1,128 @@
+package org.bmojo.tape;
+
+import static org.bmojo.kernels.torch.Tensors.scalar;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Notes operations as they run and plays their backward passes in reverse order. For one thread and
+ * one backward pass; close it to free what an abandoned pass still keeps.
+ */
+public final class Tape implements AutoCloseable {
+  /** An operation's backward pass: given the gradient of its output, adds those of its inputs. */
+  public interface Backward {
+    /** Calls {@link Var#addGradient} on the inputs it captured. */
+    void run(Tensor gradient);
+  }
+
+  private record Entry(Var output, List<Tensor> kept, Backward backward) {
+    void release() {
+      kept.forEach(Tensor::releaseReference);
+      output.releaseGradient();
+    }
+  }
+
+  private final boolean recording;
+  private final List<Entry> entries = new ArrayList<>();
+  private final List<Var> extraLosses = new ArrayList<>();
+
+  private Tape(boolean recording) {
+    this.recording = recording;
+  }
+
+  /** A tape for training. */
+  public static Tape recording() {
+    return new Tape(true);
+  }
+
+  /** A tape that notes nothing: for evaluation and generation. */
+  public static Tape off() {
+    return new Tape(false);
+  }
+
+  /** Whether anything is noted. */
+  public boolean isRecording() {
+    return recording;
+  }
+
+  /** The inputs of an operation; nulls (absent ones) are left out. */
+  public static List<Var> inputs(@Nullable Var... vars) {
+    return Arrays.stream(vars).filter(Objects::nonNull).toList();
+  }
+
+  /** The tensors a backward pass reads; nulls are left out. */
+  public static List<Tensor> keeping(@Nullable Tensor... tensors) {
+    return Arrays.stream(tensors).filter(Objects::nonNull).toList();
+  }
+
+  /**
+   * Notes an operation.
+   *
+   * @param output what it made
+   * @param inputs what it read; if none needs a gradient, nothing is noted
+   * @param kept the tensors that {@code backward} reads, kept alive until it has run
+   * @return the output as a variable
+   */
+  public Var record(Tensor output, List<Var> inputs, List<Tensor> kept, Backward backward) {
+    if (!recording || inputs.stream().noneMatch(Var::needsGradient)) return Var.constant(output);
+    kept.forEach(Tensor::retainReference);
+    Var result = new Var(output, true);
+    entries.add(new Entry(result, kept, backward));
+    return result;
+  }
+
+  /** Adds a scalar to the loss that {@link #backward} starts from, such as the innovation's own. */
+  public void addLoss(Var loss) {
+    if (recording && loss.needsGradient()) {
+      loss.value().retainReference();
+      extraLosses.add(loss);
+    }
+  }
+
+  /** The scalars added so far. */
+  public List<Var> extraLosses() {
+    return extraLosses;
+  }
+
+  /**
+   * Gradients of {@code loss} plus the extra losses, times {@code scale}, into every parameter that
+   * took part. The tape is empty afterwards.
+   *
+   * @param loss a scalar made on this tape
+   * @param scale 1, or 1/n when n passes are accumulated
+   */
+  public void backward(Var loss, double scale) {
+    try (Scope scope = new Scope()) {
+      Tensor seed = torch.ones_like(loss.value()).mul(scalar(scale));
+      loss.addGradient(seed);
+      for (Var extra : extraLosses) {
+        extra.addGradient(torch.ones_like(extra.value()).mul(scalar(scale)));
+      }
+    }
+    while (!entries.isEmpty()) {
+      Entry entry = entries.removeLast();
+      Tensor gradient = entry.output.gradient();
+      if (gradient != null) {
+        try (Scope scope = new Scope()) {
+          entry.backward.run(gradient);
+        }
+      }
+      entry.release();
+    }
+    close();
+  }
+
+  @Override
+  public void close() {
+    while (!entries.isEmpty()) entries.removeLast().release();
+    extraLosses.forEach(v -> v.value().releaseReference());
+    extraLosses.clear();
+  }
+}

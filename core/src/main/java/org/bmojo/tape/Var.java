@@ -1,0 +1,75 @@
+package org.bmojo.tape;
+
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tensor that operations on a {@link Tape} read and make; after the backward pass, its gradient.
+ */
+public sealed class Var permits Parameter {
+  private final Tensor value;
+  private final boolean needsGradient;
+  private @Nullable Tensor gradient;
+  private boolean ownsGradient;
+
+  Var(Tensor value, boolean needsGradient) {
+    this.value = value;
+    this.needsGradient = needsGradient;
+  }
+
+  /** A value without a gradient. */
+  public static Var constant(Tensor value) {
+    return new Var(value, false);
+  }
+
+  /** A value whose gradient is wanted although no operation made it: for tests. */
+  public static Var leaf(Tensor value) {
+    return new Var(value, true);
+  }
+
+  /** The tensor; valid while the scope that was open when it was made is. */
+  public Tensor value() {
+    return value;
+  }
+
+  /** The same value as a constant: gradients stop here. */
+  public Var detached() {
+    return constant(value());
+  }
+
+  /** Whether {@link #addGradient} keeps anything. */
+  public boolean needsGradient() {
+    return needsGradient;
+  }
+
+  /** What flowed here, or null where nothing did. */
+  public @Nullable Tensor gradient() {
+    return gradient;
+  }
+
+  /** Adds to the gradient; called by operations' backward passes. */
+  public void addGradient(Tensor g) {
+    if (!needsGradient) return;
+    Tensor before = gradient;
+    if (before == null) {
+      // Kept as it is, perhaps shared with another variable: the next addition makes a copy.
+      gradient = g;
+      g.retainReference();
+    } else if (ownsGradient) {
+      before.add_(g);
+    } else {
+      Tensor sum = before.add(g);
+      sum.retainReference();
+      before.releaseReference();
+      gradient = sum;
+      ownsGradient = true;
+    }
+  }
+
+  void releaseGradient() {
+    if (gradient == null) return;
+    gradient.releaseReference();
+    gradient = null;
+    ownsGradient = false;
+  }
+}
