@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.checkpoint;
+
+import org.jspecify.annotations.NullMarked;

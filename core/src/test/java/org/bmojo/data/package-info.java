@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.data;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.io;
+
+import org.jspecify.annotations.NullMarked;

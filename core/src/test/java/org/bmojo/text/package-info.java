@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.text;
+
+import org.jspecify.annotations.NullMarked;
