@@ -1,6 +1,5 @@
 package org.bmojo.cli;
 
-import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -58,38 +57,29 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String[] args) {
-    System.exit(
-        run(
-            new PrintWriter(System.out, true),
-            new PrintWriter(System.err, true),
-            new Main(),
-            args));
+    System.exit(commandLine().execute(args));
   }
 
   /**
-   * Runs one command in this JVM.
+   * The whole command line.
    *
-   * @param main normally a new {@code Main}, or one to which a test adds its commands by subclass
-   * @return the exit code
+   * @param more commands beside those listed above
    */
-  static int run(PrintWriter out, PrintWriter err, Main main, String... args) {
-    CommandLine line = main.commandLine().setOut(out).setErr(err);
-    try {
-      return line.execute(args);
-    } catch (Error e) {
-      // picocli hands us exceptions only; a JVM without memory or libtorch throws errors.
-      return new Failures(main).report(e, line);
-    }
-  }
-
-  CommandLine commandLine() {
-    Failures failures = new Failures(this);
-    return new CommandLine(this)
-        .setExpandAtFiles(false) // A prompt may begin with "@".
+  static CommandLine commandLine(Object... more) {
+    Main main = new Main();
+    CommandLine line = new CommandLine(main);
+    for (Object command : more) line.addSubcommand(command);
+    Failures failures = new Failures(main);
+    return line.setExpandAtFiles(false) // A prompt may begin with "@".
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionStrategy(parsed -> {
-          Verbosity.set(verbose.length);
-          return new RunLast().execute(parsed);
+          Verbosity.set(main.verbose.length);
+          try {
+            return new RunLast().execute(parsed);
+          } catch (Error e) {
+            // The handler below gets exceptions only; without memory or libtorch come errors.
+            return failures.report(e, parsed.asCommandLineList().getLast());
+          }
         })
         .setExecutionExceptionHandler(failures)
         .setParameterExceptionHandler(failures);
