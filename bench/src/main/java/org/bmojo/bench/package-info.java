@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.bench;
+
+import org.jspecify.annotations.NullMarked;
