@@ -117,6 +117,7 @@ public final class BMojo implements Names.Named {
               tail == null ? null : tail.v(),
               start,
               remembered);
+      if (state != null) state.refreshed(start / eideticConfig.chunk(), sets.positions());
       memory =
           new EideticVars(
               farQueries(tape, q, nearQ, eideticConfig),
@@ -175,7 +176,8 @@ public final class BMojo implements Names.Named {
       var scored = eidetic.score(tape, in, fadingIn, start, remembered);
       if (start % eideticConfig.chunk() == 0) {
         MemoryAttention.Stream tail = past.unrotatedTail(start, p.rotary());
-        eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, remembered);
+        var sets = eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, remembered);
+        state.refreshed(start / eideticConfig.chunk(), sets.positions());
       } else {
         remembered.recent.put(start, scored.eligible());
       }

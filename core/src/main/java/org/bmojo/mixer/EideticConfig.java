@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param chunk C, tokens between refreshes; C ≤ W keeps fading memory covering the gap
  * @param selection how tokens are scored
  * @param positions where they stand relative to the query
+ * @param predictorRank rank of the innovation's low-rank predictor; 0 stands for max(1, d/16)
  * @param modulated whether γ_h · log(1 + e) joins their logits (γ learnt, from 0)
  * @param threshold a bar for the score; null keeps the best E whatever their scores
  */
@@ -18,14 +19,16 @@ public record EideticConfig(
     int chunk,
     Selection selection,
     FarPositions positions,
+    int predictorRank,
     boolean modulated,
     @Nullable Threshold threshold) {
   /** Refuses sizes that make no memory and switches that contradict each other. */
   public EideticConfig {
-    if (capacity < 1 || chunk < 1) {
+    if (capacity < 1 || chunk < 1 || predictorRank < 0) {
       throw new BadInput(
-          "eidetic memory with capacity " + capacity + " and chunk " + chunk,
-          "expected at least 1 each",
+          "eidetic memory with capacity %d, chunk %d and predictorRank %d"
+              .formatted(capacity, chunk, predictorRank),
+          "expected at least 1, 1 and 0",
           "leave eidetic out for a layer without it");
     }
     if (modulated && selection == Selection.IMPORTANCE) {
@@ -38,6 +41,6 @@ public record EideticConfig(
 
   /** The best {@code capacity} tokens by {@code selection}, all seen at one distance. */
   public static EideticConfig of(int capacity, int chunk, Selection selection) {
-    return new EideticConfig(capacity, chunk, selection, FarPositions.FIXED, false, null);
+    return new EideticConfig(capacity, chunk, selection, FarPositions.FIXED, 0, false, null);
   }
 }

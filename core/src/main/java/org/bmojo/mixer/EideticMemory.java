@@ -44,7 +44,8 @@ final class EideticMemory implements Names.Named {
     eligibility = new Eligibility(config.threshold());
     scorer =
         switch (config.selection()) {
-          case INNOVATION -> new InnovationScorer(width, config.modulated(), init);
+          case INNOVATION ->
+              new InnovationScorer(width, config.predictorRank(), config.modulated(), init);
           case FILTER -> new FilterScorer(width, config.modulated(), init);
           case IMPORTANCE -> new ImportanceScorer(width, init);
           case RANDOM -> PositionScorer.random(1);

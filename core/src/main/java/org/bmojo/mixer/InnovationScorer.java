@@ -12,22 +12,22 @@ import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Innovation: e_j = ‖rms(x_j) − P(y_{j−1})‖² / d, with P a low-rank linear map d → d/16 → d and
- * y_{−1} = 0. P is trained by the mean of e with x and y held constant; nothing else sees that
- * gradient.
+ * Innovation: e_j = ‖rms(x_j) − P(y_{j−1})‖² / d, with P a low-rank linear map d → r → d and y_{−1}
+ * = 0. P is trained by the mean of e with x and y held constant; nothing else sees that gradient.
  */
 final class InnovationScorer implements Scorer {
-  private final Linear down; // (d/16, d)
-  private final Linear up; // (d, d/16)
+  private final Linear down; // (r, d)
+  private final Linear up; // (d, r)
   private final boolean differentiable;
 
   /**
+   * @param rank r; 0 stands for max(1, d/16)
    * @param differentiable whether whoever uses the scores wants gradients through them
    */
-  InnovationScorer(int width, boolean differentiable, Initializer init) {
-    int rank = Math.max(1, width / 16);
-    down = Linear.create(init, width, rank);
-    up = Linear.create(init, rank, width);
+  InnovationScorer(int width, int rank, boolean differentiable, Initializer init) {
+    int r = rank > 0 ? rank : Math.max(1, width / 16);
+    down = Linear.create(init, width, r);
+    up = Linear.create(init, r, width);
     this.differentiable = differentiable;
   }
 

@@ -20,6 +20,19 @@ public final class MixerState implements AutoCloseable {
   /** Tokens read so far: the position of the next one. */
   long position;
 
+  /** Told whenever the sets in use change; for those who want to see memory work. */
+  public interface RefreshListener {
+    /**
+     * The sets that a call's queries see.
+     *
+     * @param firstChunk chunk of the first set
+     * @param positions (B, M, E) int64, ascending, −1 for empty slots; valid during the call
+     */
+    void refreshed(long firstChunk, Tensor positions);
+  }
+
+  private @Nullable RefreshListener listener;
+
   final Ssm.@Nullable SsmState ssm;
   private final @Nullable Attention attention;
 
@@ -36,6 +49,27 @@ public final class MixerState implements AutoCloseable {
   /** Tokens read so far. */
   public long position() {
     return position;
+  }
+
+  /** Tells {@code listener} of every eidetic set from now on. */
+  public void listen(RefreshListener listener) {
+    this.listener = listener;
+  }
+
+  void refreshed(long firstChunk, Tensor positions) {
+    if (listener != null) listener.refreshed(firstChunk, positions);
+  }
+
+  /** Positions (B, E) that eidetic memory holds, −1 where empty; null in a layer without it. */
+  public @Nullable Tensor eideticPositions() {
+    if (attention == null || attention.eidetic == null) return null;
+    return attention.eidetic.positions.get();
+  }
+
+  /** Their scores (B, E), −∞ where empty; null in a layer without eidetic memory. */
+  public @Nullable Tensor eideticScores() {
+    if (attention == null || attention.eidetic == null) return null;
+    return attention.eidetic.scores.get();
   }
 
   /** The attention's part; only for layers that have one. */
