@@ -185,6 +185,20 @@ public final class Ops {
     }
   }
 
+  /** Some rows of a matrix: (M, d) and rows (n) int64 → (n, d). No row twice. */
+  public static Var selectRows(Tape tape, Var x, Tensor rows) {
+    long[] shape = Shapes.of(x.value());
+    return tape.record(
+        x.value().index_select(0, rows),
+        inputs(x),
+        keeping(rows),
+        dy -> {
+          Tensor dx = zeros(dy, shape);
+          dx.index_copy_(0, rows, dy);
+          x.addGradient(dx);
+        });
+  }
+
   private static Tensor flatRows(Tensor rows, long length) {
     Tensor offsets =
         range(rows, 0, rows.size(0)).mul(scalar(length)).to(rows.scalar_type()).unsqueeze(1);

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.Tensor;
  * A trained tensor. Its value lives as long as the model, and so does the buffer of its gradient,
  * which sums over backward passes until {@link #clearGradient}.
  */
-public final class Parameter extends Var {
+public final class Parameter extends Var implements AutoCloseable {
   private final boolean decays;
   private boolean cleared = true;
 
@@ -69,5 +69,12 @@ public final class Parameter extends Var {
   /** Whether anything flowed here since the gradient was cleared. */
   public boolean hasGradient() {
     return !cleared;
+  }
+
+  /** Frees value and gradient. */
+  @Override
+  public void close() {
+    releaseGradient();
+    value().releaseReference();
   }
 }

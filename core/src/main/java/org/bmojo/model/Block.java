@@ -1,0 +1,58 @@
+package org.bmojo.model;
+
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Mlp;
+import org.bmojo.layer.Names;
+import org.bmojo.layer.Norm;
+import org.bmojo.mixer.BMojo;
+import org.bmojo.mixer.MixerState;
+import org.bmojo.tape.Ops;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** Pre-norm residual block. */
+final class Block implements Names.Named {
+  private final Norm mixerNorm;
+  final BMojo mixer;
+  private final @Nullable Norm mlpNorm;
+  private final @Nullable Mlp mlp;
+
+  Block(BlockConfig config, int width, double eps, Initializer init) {
+    mixerNorm = Norm.create(init, width, eps);
+    mixer = new BMojo(config.mixer(), width, init);
+    mlpNorm = config.mlp() == 0 ? null : Norm.create(init, width, eps);
+    mlp = config.mlp() == 0 ? null : Mlp.create(init, width, config.mlp());
+  }
+
+  /** (B, T, d) → (B, T, d). */
+  Var forward(Tape tape, Var x, @Nullable MixerState state) {
+    try (Scope scope = new Scope()) {
+      Var mixed = mixer.forward(tape, mixerNorm.forward(tape, x), state);
+      Var out = perceive(tape, Ops.add(tape, x, mixed));
+      scope.keep(out.value());
+      return out;
+    }
+  }
+
+  /** (B, 1, d) → (B, 1, d). */
+  Tensor step(Tensor x, MixerState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor mixed = mixer.step(mixerNorm.forward(tape, Var.constant(x)).value(), state);
+      return scope.keep(perceive(tape, Var.constant(x.add(mixed))).value());
+    }
+  }
+
+  private Var perceive(Tape tape, Var x) {
+    if (mlp == null || mlpNorm == null) return x;
+    return Ops.add(tape, x, mlp.forward(tape, mlpNorm.forward(tape, x)));
+  }
+
+  @Override
+  public void name(Names names) {
+    names.in("mixer_norm", mixerNorm).in("mixer", mixer).in("mlp_norm", mlpNorm).in("mlp", mlp);
+  }
+}

@@ -1,0 +1,208 @@
+package org.bmojo.model;
+
+import static org.bmojo.kernels.torch.Tensors.accumulated;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.LinearCrossEntropy;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Names;
+import org.bmojo.layer.Norm;
+import org.bmojo.tape.KernelOps;
+import org.bmojo.tape.Ops;
+import org.bmojo.tape.Parameter;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/** Token ids in, logits of the next token out. */
+public final class LanguageModel implements Names.Named, AutoCloseable {
+  private final ModelConfig config;
+  private final Parameter embedding; // (V, d)
+  private final List<Block> blocks = new ArrayList<>();
+  private final Norm norm;
+  private final @Nullable Parameter head; // (V, d); null where tied
+
+  private LanguageModel(ModelConfig config, Initializer init) {
+    this.config = config;
+    embedding = Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width()));
+    for (BlockConfig layer : config.layers()) {
+      blocks.add(new Block(layer, config.width(), config.normEps(), init));
+    }
+    norm = Norm.create(init, config.width(), config.normEps());
+    head =
+        config.tied()
+            ? null
+            : Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width()));
+  }
+
+  /**
+   * A model with fresh weights.
+   *
+   * @param seed the same seed gives the same weights
+   */
+  public static LanguageModel create(ModelConfig config, long seed) {
+    return create(config, seed, ScalarType.Float);
+  }
+
+  /** The same with weights of another type: float64 for tests. */
+  public static LanguageModel create(ModelConfig config, long seed, ScalarType type) {
+    try (Scope scope = new Scope()) {
+      return new LanguageModel(config, new Initializer(seed, type));
+    }
+  }
+
+  /** What the model is made of. */
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** All weights by name, in model order. */
+  public Map<String, Parameter> parameters() {
+    return Names.of(this);
+  }
+
+  /** How many numbers the weights are. */
+  public long parameterCount() {
+    return parameters().values().stream().mapToLong(p -> p.value().numel()).sum();
+  }
+
+  /** The state before the first token of {@code batch} sequences. */
+  public ModelState newState(long batch) {
+    return new ModelState(blocks.stream().map(b -> b.mixer.newState(batch)).toList());
+  }
+
+  /**
+   * What the head reads.
+   *
+   * @param ids (B, T) int64
+   * @param state advanced past the ids; null for sequences that begin and end here
+   * @return (B, T, d)
+   * @throws BadInput if an id is not in the vocabulary
+   */
+  public Var hidden(Tape tape, Tensor ids, @Nullable ModelState state) {
+    refuseForeignIds(ids);
+    try (Scope scope = new Scope()) {
+      Var x = Ops.embedding(tape, embedding, ids);
+      for (int i = 0; i < blocks.size(); i++) {
+        x = blocks.get(i).forward(tape, x, state == null ? null : state.layers().get(i));
+      }
+      Var out = norm.forward(tape, x);
+      scope.keep(out.value());
+      return out;
+    }
+  }
+
+  /** Logits of every position, (B, T, V), float32 or float64. */
+  public Tensor logits(Tensor ids, @Nullable ModelState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor hidden = hidden(tape, ids, state).value();
+      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+    }
+  }
+
+  /** Logits after the last position only, (B, V): what generation needs of a prompt. */
+  public Tensor lastLogits(Tensor ids, @Nullable ModelState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor hidden = hidden(tape, ids, state).value().select(1, ids.size(1) - 1);
+      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+    }
+  }
+
+  /**
+   * One token of each sequence, in constant time and memory.
+   *
+   * @param ids (B, 1) int64
+   * @return logits of the next token, (B, V)
+   */
+  public Tensor step(Tensor ids, ModelState state) {
+    refuseForeignIds(ids);
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor x = Ops.embedding(tape, embedding, ids).value(); // (B, 1, d)
+      for (int i = 0; i < blocks.size(); i++) {
+        x = blocks.get(i).step(x, state.layers().get(i));
+      }
+      Tensor hidden = norm.forward(tape, Var.constant(x)).value().select(1, 0);
+      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+    }
+  }
+
+  /**
+   * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
+   * their own are added to the tape, and join in {@link Tape#backward}.
+   */
+  public Var loss(Tape tape, Batch batch) {
+    try (Scope scope = new Scope()) {
+      Var hidden = hidden(tape, batch.ids(), null);
+      Var rows = Ops.reshape(tape, hidden, -1, config.width());
+      Tensor targets = batch.targets().reshape(-1);
+      if (batch.labelled() < batch.tokens()) {
+        // The head costs as much as the rest of a small model: not for rows without a label.
+        Tensor labelled = targets.ne(new Scalar(LinearCrossEntropy.IGNORED)).nonzero().squeeze(1);
+        rows = Ops.selectRows(tape, rows, labelled);
+        targets = targets.index_select(0, labelled);
+      }
+      Var loss = KernelOps.meanCrossEntropy(tape, rows, headWeight(), targets, batch.labelled());
+      scope.keep(loss.value());
+      return loss;
+    }
+  }
+
+  /** The loss of every position, (B, T), 0 where it has no label. */
+  public Tensor losses(Batch batch, @Nullable ModelState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor hidden = hidden(tape, batch.ids(), state).value();
+      Tensor rows = hidden.reshape(-1, config.width());
+      Tensor losses =
+          Kernels.of(rows)
+              .linearCrossEntropy()
+              .forward(rows, headWeight().value(), batch.targets().reshape(-1), 1, false)
+              .losses();
+      return scope.keep(losses.reshape(batch.ids().size(0), batch.ids().size(1)));
+    }
+  }
+
+  private Parameter headWeight() {
+    return head == null ? embedding : head;
+  }
+
+  private void refuseForeignIds(Tensor ids) {
+    if (ids.numel() == 0) {
+      throw new BadInput("no ids", "expected at least one", "pass a sequence");
+    }
+    if (ids.is_cuda()) return; // Checked where they were made: a look here would wait for the GPU.
+    try (Scope scope = new Scope()) {
+      long low = ids.min().item_long(), high = ids.max().item_long();
+      if (low >= 0 && high < config.vocabulary()) return;
+      throw new BadInput(
+          "token id " + (low < 0 ? low : high),
+          "expected 0 to " + (config.vocabulary() - 1),
+          "use the tokenizer that the model was trained with");
+    }
+  }
+
+  @Override
+  public void name(Names names) {
+    names.add("embed_tokens.weight", embedding);
+    for (int i = 0; i < blocks.size(); i++) names.in("layers." + i, blocks.get(i));
+    names.in("norm", norm);
+    names.add("lm_head.weight", head);
+  }
+
+  /** Frees the weights. */
+  @Override
+  public void close() {
+    parameters().values().forEach(Parameter::close);
+  }
+}

@@ -1,0 +1,122 @@
+package org.bmojo.train;
+
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.AdamW;
+import org.bmojo.kernels.torch.Owned;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
+import org.bmojo.tape.Parameter;
+import org.bytedeco.pytorch.Tensor;
+
+/** AdamW with clipping by the gradients' joint norm. */
+public final class Optimizer implements AutoCloseable {
+  /**
+   * What stays the same over a run.
+   *
+   * @param beta1 memory of the gradient
+   * @param beta2 memory of its square
+   * @param eps added to the root of the square
+   * @param decay weight decay of matrices, per unit learning rate; norms, biases and a state
+   *     space's rates have none
+   * @param clip largest joint norm of the gradients; 0 for none
+   */
+  public record Settings(double beta1, double beta2, double eps, double decay, double clip) {
+    /** β (0.9, 0.95), decay 0.1, clip 1. */
+    public static final Settings STANDARD = new Settings(0.9, 0.95, 1e-8, 0.1, 1);
+
+    /** Refuses numbers that make no optimizer. */
+    public Settings {
+      boolean betas = beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1;
+      if (!betas || !(eps > 0) || decay < 0 || clip < 0) {
+        throw new BadInput(
+            "beta1 %s, beta2 %s, eps %s, decay %s, clip %s"
+                .formatted(beta1, beta2, eps, decay, clip),
+            "expected betas in [0, 1), eps > 0, decay and clip ≥ 0",
+            "correct the options");
+      }
+    }
+  }
+
+  private record Moments(Owned first, Owned second) {}
+
+  private final Settings settings;
+  private final Map<String, Parameter> parameters;
+  private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private long steps;
+
+  /** Starts from zero moments. */
+  public Optimizer(Map<String, Parameter> parameters, Settings settings) {
+    this.parameters = parameters;
+    this.settings = settings;
+    try (Scope scope = new Scope()) {
+      parameters.forEach((name, p) -> {
+        long[] shape = Shapes.of(p.value());
+        moments.put(
+            name,
+            new Moments(new Owned(zeros(p.value(), shape)), new Owned(zeros(p.value(), shape))));
+      });
+    }
+  }
+
+  /** Updates taken so far. */
+  public long steps() {
+    return steps;
+  }
+
+  /**
+   * One update from the gradients at hand, which are cleared.
+   *
+   * @return the gradients' joint norm before clipping
+   */
+  public double step(double learningRate) {
+    List<AdamW.Slot> slots = new ArrayList<>();
+    parameters.forEach((name, p) -> {
+      Tensor gradient = p.gradient();
+      Moments m = moments.get(name);
+      if (gradient == null || m == null || !p.hasGradient()) return;
+      double decay = p.decays() ? settings.decay : 0;
+      slots.add(new AdamW.Slot(p.value(), gradient, m.first.get(), m.second.get(), decay));
+    });
+    if (slots.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
+    AdamW adamW = Kernels.of(slots.getFirst().weight()).adamW();
+    double norm = adamW.gradientNorm(slots);
+    double scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1;
+    steps++;
+    adamW.step(
+        slots,
+        new AdamW.Settings(
+            learningRate, settings.beta1, settings.beta2, settings.eps, steps, scale));
+    parameters.values().forEach(Parameter::clearGradient);
+    return norm;
+  }
+
+  /** The moments by name, {@code NAME.first} and {@code NAME.second}: what a checkpoint keeps. */
+  public Map<String, Tensor> state() {
+    Map<String, Tensor> state = new LinkedHashMap<>();
+    moments.forEach((name, m) -> {
+      state.put(name + ".first", m.first.get());
+      state.put(name + ".second", m.second.get());
+    });
+    return state;
+  }
+
+  /** Continues after {@code steps} updates, the moments having been filled in. */
+  public void resumeAt(long steps) {
+    this.steps = steps;
+  }
+
+  @Override
+  public void close() {
+    for (Moments m : moments.values()) {
+      m.first.close();
+      m.second.close();
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package org.bmojo.train;
+
+import java.util.List;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.model.Batch;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+
+/**
+ * The training loop: batch, loss, gradients, clip, update. Whatever else happens is the caller's.
+ */
+public final class Trainer implements AutoCloseable {
+  /**
+   * One update.
+   *
+   * @param number from 1
+   * @param loss mean cross-entropy per labelled token, nats
+   * @param gradientNorm before clipping
+   * @param learningRate of this update
+   * @param tokens read for it
+   */
+  public record Step(
+      long number, double loss, double gradientNorm, double learningRate, long tokens) {}
+
+  /** Makes the batches of one update, in the caller's scope; more than one are accumulated. */
+  public interface BatchSupplier {
+    /** The batches of update {@code number}. */
+    List<Batch> batches(long number);
+  }
+
+  /** Is handed every update as it happens: to print, evaluate, save or stop. */
+  public interface Listener {
+    /** Returns whether to go on. */
+    boolean stepped(Step step);
+  }
+
+  private final LanguageModel model;
+  private final Optimizer optimizer;
+  private final Schedule schedule;
+
+  /** Trains {@code model} in place. */
+  public Trainer(LanguageModel model, Optimizer.Settings settings, Schedule schedule) {
+    this.model = model;
+    this.optimizer = new Optimizer(model.parameters(), settings);
+    this.schedule = schedule;
+  }
+
+  /** The optimizer, for checkpoints. */
+  public Optimizer optimizer() {
+    return optimizer;
+  }
+
+  /** Runs until the schedule's last step or until the listener has had enough. */
+  public void run(BatchSupplier data, Listener listener) {
+    while (optimizer.steps() < schedule.steps()) {
+      if (!listener.stepped(step(data))) return;
+    }
+  }
+
+  /** One update. */
+  public Step step(BatchSupplier data) {
+    long number = optimizer.steps() + 1;
+    double loss = 0;
+    long tokens = 0;
+    try (Scope scope = new Scope()) {
+      List<Batch> batches = data.batches(number);
+      for (Batch batch : batches) {
+        try (Scope pass = new Scope();
+            Tape tape = Tape.recording()) {
+          Var mean = model.loss(tape, batch);
+          loss += mean.value().item_double() / batches.size();
+          tokens += batch.tokens();
+          tape.backward(mean, 1.0 / batches.size());
+        }
+      }
+    }
+    double rate = schedule.rate(number);
+    if (!Double.isFinite(loss)) throw new DivergedException(number, loss, rate);
+    double norm = optimizer.step(rate);
+    return new Step(number, loss, norm, rate, tokens);
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+  }
+}
