@@ -64,7 +64,7 @@ if errorlevel 1 (
   echo bmojo: Get it with "scoop install maven" or "choco install maven", or from https://maven.apache.org>&2
   exit /b 1
 )
-echo bmojo: building; the first time Maven downloads about 200 MB of libraries ...>&2
+echo bmojo: building, the first time with about 200 MB of downloads ...>&2
 if not exist "%target%" mkdir "%target%"
 if exist "%target%\built" del "%target%\built"
 rem Taken before the build, so that whatever is edited meanwhile is built next time.
