@@ -48,13 +48,14 @@ public final class Close {
   /**
    * {@code actual}'s error against {@code truth} is no worse than that of {@code peer}, the
    * reference room's answer in the same type; the root mean square is compared, which one unlucky
-   * rounding does not decide, with a fifth and one rounding of slack.
+   * rounding does not decide, with a quarter and one rounding of slack (four where there are too
+   * few elements for a mean to mean much).
    */
   public static void assertNoWorse(String name, Tensor actual, Tensor peer, Tensor truth) {
     if (actual.numel() == 0) return;
     double eps = epsilon(actual.scalar_type().intern());
     double scale = wide(truth).square().mean().sqrt().item_double();
-    double allowed = 1.2 * rms(peer, truth) + eps / 4 * scale;
+    double allowed = 1.25 * rms(peer, truth) + eps / 2 * scale * (truth.numel() < 32 ? 4 : 1);
     assertThat(rms(actual, truth))
         .as("%s: root mean square error beside the reference room's", name)
         .isLessThanOrEqualTo(allowed);

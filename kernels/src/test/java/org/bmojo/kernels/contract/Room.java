@@ -21,6 +21,11 @@ public record Room(Kernels kernels, String device, List<ScalarType> types) {
         List.of(ScalarType.Double, ScalarType.Float, ScalarType.BFloat16));
   }
 
+  /** The CPU room: float32 inside. */
+  public static Room cpu() {
+    return new Room(Kernels.cpu(), "cpu", List.of(ScalarType.Float, ScalarType.BFloat16));
+  }
+
   /** Random tensors of this room's device. */
   public Draw draw(long seed, ScalarType type) {
     return new Draw(seed, type, new Device(device));
