@@ -1,5 +1,8 @@
 package org.bmojo.kernels;
 
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cpu.CpuCausalConv;
+import org.bmojo.kernels.cpu.CpuSelectiveScan;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
@@ -51,8 +54,47 @@ public record Kernels(
           new ReferenceLinearCrossEntropy(),
           new ReferenceAdamW());
 
-  /** The room that serves tensors like this one. */
+  private static final Picker PICKER = Picker.ofThisJvm();
+
+  /**
+   * The room for tensors like this one: the fastest that serves its device and type, or the one
+   * that the system property {@code bmojo.kernels} (reference, cpu, cuda) forces. The first call
+   * for a device and type logs the choice and its reason; later ones cost a look into a table, so
+   * layers ask on every call.
+   *
+   * @throws BadInput if the forced room cannot serve such tensors, saying why
+   */
   public static Kernels of(Tensor like) {
-    return REFERENCE;
+    return PICKER.pick(like);
+  }
+
+  /**
+   * Vector API, float32 inside: float32 and narrower activations on the CPU.
+   *
+   * @throws BadInput in a JVM without the Vector API
+   */
+  public static Kernels cpu() {
+    if (Picker.hasVectors()) return Cpu.ROOM;
+    throw new BadInput(
+        "this JVM runs without the module jdk.incubator.vector",
+        "the cpu room computes with it",
+        "start the JVM with --add-modules=jdk.incubator.vector");
+  }
+
+  /** Made when first asked for: its classes need a module that may be missing. */
+  private static final class Cpu {
+    static final Kernels ROOM =
+        new Kernels(
+            "cpu",
+            new CpuSelectiveScan(),
+            new CpuCausalConv(),
+            REFERENCE.memoryAttention,
+            REFERENCE.eideticSelect,
+            REFERENCE.innovationScore,
+            REFERENCE.rmsNorm,
+            REFERENCE.rotary,
+            REFERENCE.swiGlu,
+            REFERENCE.linearCrossEntropy,
+            REFERENCE.adamW);
   }
 }

@@ -28,6 +28,11 @@ public final class Tensors {
     return torch.empty(shape, like.options(), null);
   }
 
+  /** Uninitialised memory of another type on the device of {@code like}. */
+  public static Tensor empty(Tensor like, ScalarType type, long... shape) {
+    return torch.empty(shape, like.options().dtype(new ScalarTypeOptional(type)), null);
+  }
+
   /** The whole numbers from {@code from} up to but not including {@code to}, int64. */
   public static Tensor range(Tensor like, long from, long to) {
     return torch.arange(
