@@ -52,8 +52,9 @@ public final class TorchFunction {
           dy -> {
             output.backward(dy, new BoolOptional(), false, new TensorArrayRefOptional());
             for (int i = 0; i < leaves.length; i++) {
+              // grad() is a reference into the leaf; detach() makes a handle that outlives it.
               Tensor gradient = leaves[i].grad();
-              if (gradient.defined()) inputs[i].addGradient(gradient);
+              if (gradient.defined()) inputs[i].addGradient(gradient.detach());
             }
           });
     }
