@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,7 +54,7 @@ class StreamingDecoderTest {
         }) {
       int[] ids = tokenizer.encode(TEXT);
       assertThat(streamed(tokenizer, ids)).as(tokenizer.name()).isEqualTo(TEXT);
-      int[] ended = java.util.Arrays.copyOf(ids, ids.length + 2);
+      int[] ended = Arrays.copyOf(ids, ids.length + 2);
       ended[ids.length] = tokenizer.endOfDocument();
       ended[ids.length + 1] = ids[0];
       assertThat(streamed(tokenizer, ended)).isEqualTo(tokenizer.decode(ended));
