@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -179,12 +181,12 @@ class SafetensorsTest {
   }
 
   private static Tensor random(long[] shape, Dtype dtype) {
-    Tensor t = torch.randn(shape).mul(new org.bytedeco.pytorch.Scalar(50.0));
-    return dtype == Dtype.BOOL ? t.gt(new org.bytedeco.pytorch.Scalar(0.0)) : t.to(dtype.torch());
+    Tensor t = torch.randn(shape).mul(new Scalar(50.0));
+    return dtype == Dtype.BOOL ? t.gt(new Scalar(0.0)) : t.to(dtype.torch());
   }
 
-  private static org.bytedeco.pytorch.LongOptional opt(long value) {
-    return new org.bytedeco.pytorch.LongOptional(value);
+  private static LongOptional opt(long value) {
+    return new LongOptional(value);
   }
 
   private static byte[] bytes(Path file) {
