@@ -93,7 +93,8 @@ final class BMojoLayout implements Layout {
 
   @Override
   public Checkpoint read(Path folder, JsonNode config) {
-    ModelConfig modelConfig = config(folder, config); // first: a newer format may differ in all else
+    ModelConfig modelConfig =
+        config(folder, config); // first: a newer format may differ in all else
     Checksums checksums = Checksums.read(folder);
     checksums.verified(Checkpoint.CONFIG);
     @Nullable Tokenizer tokenizer = tokenizer(folder, config, modelConfig, checksums);

@@ -25,9 +25,6 @@ public record TextScore(long documents, long tokens, long bytes, double nats) {
   /** Both together: sums of nats over sums of bytes, not a mean of documents' values. */
   public TextScore plus(TextScore other) {
     return new TextScore(
-        documents + other.documents,
-        tokens + other.tokens,
-        bytes + other.bytes,
-        nats + other.nats);
+        documents + other.documents, tokens + other.tokens, bytes + other.bytes, nats + other.nats);
   }
 }

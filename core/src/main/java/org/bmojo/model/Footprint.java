@@ -46,9 +46,11 @@ public final class Footprint {
     ModelConfig alone = ModelConfig.uniform(1, config.width(), 1, block);
     try (Scope _ = new Scope();
         LanguageModel model = LanguageModel.create(alone, 0)) {
-      model.parameters().forEach((name, p) -> {
-        if (name.startsWith("layers.")) parts.merge(part(name), p.value().numel(), Long::sum);
-      });
+      model
+          .parameters()
+          .forEach((name, p) -> {
+            if (name.startsWith("layers.")) parts.merge(part(name), p.value().numel(), Long::sum);
+          });
     }
     return parts;
   }
@@ -57,7 +59,8 @@ public final class Footprint {
     if (name.contains("_norm.weight") && !name.contains(".mixer.")) return "norms";
     if (name.contains(".mlp.")) return "perceptron";
     if (name.contains(".mixer.ssm.")) return "state space";
-    boolean eidetic = name.matches(".*\\.mixer\\.(innovation|importance|filter|gamma|eidetic)\\b.*");
+    boolean eidetic =
+        name.matches(".*\\.mixer\\.(innovation|importance|filter|gamma|eidetic)\\b.*");
     return eidetic ? "eidetic memory" : "attention";
   }
 

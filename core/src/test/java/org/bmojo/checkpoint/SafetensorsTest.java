@@ -83,7 +83,8 @@ class SafetensorsTest {
 
   @Test
   void stridesAreFlattenedAndGradientsLeftBehind() {
-    Tensor t = random(new long[] {13, 7}, Dtype.F32).requires_grad_(true);
+    Tensor t = random(new long[] {13, 7}, Dtype.F32);
+    t.requires_grad_(true);
     Path file = folder.resolve("t");
     Safetensors.write(file, Map.of("t", t.t()), Map.of());
     try (Safetensors saved = Safetensors.open(file)) {
