@@ -7,7 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.io.Json;
+import org.bmojo.mixer.FarPositions;
 import org.bmojo.mixer.MambaConfig;
+import org.bmojo.mixer.Selection;
 import org.bmojo.mixer.SsmConfig;
 import org.bmojo.model.BlockConfig;
 import org.bmojo.model.ModelConfig;
@@ -55,8 +57,8 @@ public final class ModelJson {
           .rebuild()
           .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .addMixIn(SsmConfig.class, SsmKinds.class)
-          .addMixIn(org.bmojo.mixer.Selection.class, LowerCase.class)
-          .addMixIn(org.bmojo.mixer.FarPositions.class, LowerCase.class)
+          .addMixIn(Selection.class, LowerCase.class)
+          .addMixIn(FarPositions.class, LowerCase.class)
           .build();
 
   private ModelJson() {}

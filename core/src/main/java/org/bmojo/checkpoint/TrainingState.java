@@ -18,6 +18,7 @@ public record TrainingState(long step, BatchSource.Position position, Settings s
    * What stays the same over a run.
    *
    * @param data what the text came from, as the user named it
+   * @param tokens to train on that it gave
    * @param heldOut share of the documents held out
    * @param batch sequences in a batch, B
    * @param context tokens in a sequence, T
@@ -25,6 +26,7 @@ public record TrainingState(long step, BatchSource.Position position, Settings s
    */
   public record Settings(
       String data,
+      long tokens,
       double heldOut,
       int batch,
       int context,
@@ -41,9 +43,14 @@ public record TrainingState(long step, BatchSource.Position position, Settings s
       }
     }
 
+    /** The same once the data has been counted. */
+    public Settings withTokens(long counted) {
+      return new Settings(data, counted, heldOut, batch, context, seed, schedule, optimizer);
+    }
+
     /** The same with another schedule. */
     public Settings with(Schedule other) {
-      return new Settings(data, heldOut, batch, context, seed, other, optimizer);
+      return new Settings(data, tokens, heldOut, batch, context, seed, other, optimizer);
     }
   }
 

@@ -4,8 +4,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.Iterator;
 import java.util.List;
+import org.bmojo.data.Document;
 import org.bmojo.data.TokenDocument;
 import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
@@ -20,12 +20,22 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Scores documents, each from its first token on and with nothing but itself in memory: the end of
- * a document stands in front, the text's own tokens are predicted, the final end is not.
+ * a document stands in front, the text's own tokens are predicted, the end that follows is not.
+ *
+ * <pre>{@code
+ * TextScorer scorer = new TextScorer(model, tokenizer);
+ * TextSource.of("book.txt").forEach(scorer::add);
+ * scorer.score().bitsPerByte();
+ * }</pre>
  *
  * <p>Documents are read side by side in windows with the state carried from one to the next, so
- * that every token sees all that came before it, however long the document is.
+ * that every token sees all that came before it, however long the document is. A few dozen
+ * documents are in memory at a time.
  */
 public final class TextScorer {
+  /** No limit. */
+  public static final long ALL = Long.MAX_VALUE;
+
   private static final int BATCH = 8; // B
   private static final int WINDOW = 512; // T
 
@@ -34,76 +44,84 @@ public final class TextScorer {
 
   private final LanguageModel model;
   private final Tokenizer tokenizer;
+  private final List<TokenDocument> pool = new ArrayList<>();
+  private long left;
+  private TextScore sum = TextScore.NONE;
 
-  /** Is told of tokens as they are scored. */
-  public interface Listener {
-    /** {@code tokens} more are scored. */
-    void scored(long tokens);
+  /** Scores whole documents with {@code model}, which stays the caller's to close. */
+  public TextScorer(LanguageModel model, Tokenizer tokenizer) {
+    this(model, tokenizer, ALL);
   }
 
-  /** Scores with {@code model}, which stays the caller's to close. */
-  public TextScorer(LanguageModel model, Tokenizer tokenizer) {
+  /**
+   * Scores with {@code model}, which stays the caller's to close.
+   *
+   * @param tokens at most: the document that reaches this is cut, later ones are passed over
+   */
+  public TextScorer(LanguageModel model, Tokenizer tokenizer, long tokens) {
     tokenizer.requireFits(model.config().vocabulary());
     this.model = model;
     this.tokenizer = tokenizer;
+    this.left = tokens;
   }
 
-  /**
-   * The documents of {@code shards} in their order.
-   *
-   * @param tokens stop after so many: the last document is cut
-   */
-  public TextScore score(TokenShards shards, long tokens) {
-    return score(documents(shards, tokens).iterator(), _ -> {});
+  /** Whether the limit is reached and {@link #add} would do nothing. */
+  public boolean full() {
+    return left <= 0;
   }
 
-  /** One text. */
-  public TextScore score(String text) {
-    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
-    return score(List.of(document(utf8)).iterator(), _ -> {});
-  }
-
-  /** The document that a text in UTF-8 makes. */
-  public TokenDocument document(byte[] utf8) {
-    int[] ids = tokenizer.encode(utf8);
+  /** Takes another text. */
+  public void add(Document document) {
+    if (full()) return;
+    int[] ids = tokenizer.encode(document.utf8());
     int[] closed = Arrays.copyOf(ids, ids.length + 1);
     closed[ids.length] = tokenizer.endOfDocument();
-    return new TokenDocument(closed, utf8.length);
+    add(new TokenDocument(closed, document.utf8().length));
+  }
+
+  /** Takes another text that is tokens already. */
+  public void add(TokenDocument document) {
+    if (full()) return;
+    TokenDocument first = head(document, left);
+    left -= first.tokens().length - 1;
+    pool.add(first);
+    if (pool.size() == POOL) scorePool();
+  }
+
+  /** Takes the documents of {@code shards} in their order. */
+  public void add(TokenShards shards) {
+    for (long i = 0; i < shards.documents() && !full(); i++) add(shards.document(i));
   }
 
   /**
-   * All that {@code documents} gives; a few dozen are in memory at a time.
+   * The score of all documents so far.
    *
    * @throws BadInput if there is nothing to score
    */
-  public TextScore score(Iterator<TokenDocument> documents, Listener listener) {
-    TextScore sum = TextScore.NONE;
-    List<TokenDocument> pool = new ArrayList<>();
-    while (documents.hasNext()) {
-      pool.add(documents.next());
-      if (pool.size() == POOL || !documents.hasNext()) {
-        sum = sum.plus(scorePool(pool, listener));
-        pool.clear();
-      }
-    }
+  public TextScore score() {
+    scorePool();
     if (sum.tokens() > 0) return sum;
     throw new BadInput("no tokens to score", "expected some text", "Name another file or folder");
   }
 
-  private TextScore scorePool(List<TokenDocument> pool, Listener listener) {
+  /** Tokens scored so far; fewer than were added. */
+  public long scored() {
+    return sum.tokens();
+  }
+
+  private void scorePool() {
     pool.sort(Comparator.comparingInt(d -> d.tokens().length));
-    TextScore sum = TextScore.NONE;
     for (int from = 0; from < pool.size(); from += BATCH) {
       List<TokenDocument> batch = pool.subList(from, Math.min(pool.size(), from + BATCH));
       long tokens = batch.stream().mapToLong(d -> d.tokens().length - 1).sum();
       long bytes = batch.stream().mapToLong(TokenDocument::textBytes).sum();
-      sum = sum.plus(new TextScore(batch.size(), tokens, bytes, nats(batch, listener)));
+      sum = sum.plus(new TextScore(batch.size(), tokens, bytes, nats(batch)));
     }
-    return sum;
+    pool.clear();
   }
 
   /** Documents side by side, shortest first. */
-  private double nats(List<TokenDocument> documents, Listener listener) {
+  private double nats(List<TokenDocument> documents) {
     int rows = documents.size();
     int longest = documents.getLast().tokens().length - 1;
     double nats = 0;
@@ -114,10 +132,8 @@ public final class TextScorer {
         long[] targets = new long[rows * length];
         for (int r = 0; r < rows; r++) fill(documents.get(r), from, length, r, ids, targets);
         try (Scope _ = new Scope()) {
-          Batch batch = Batch.of(ids, targets, rows);
-          Tensor losses = model.losses(batch, state); // (B, T)
+          Tensor losses = model.losses(Batch.of(ids, targets, rows), state); // (B, T)
           nats += losses.to(ScalarType.Double).sum().item_double();
-          listener.scored(batch.labelled());
         }
       }
     }
@@ -125,7 +141,7 @@ public final class TextScorer {
   }
 
   /** Row {@code r} of a window; past a document's end there is nothing to predict. */
-  private void fill(
+  private static void fill(
       TokenDocument document, int from, int length, int r, long[] ids, long[] targets) {
     int[] tokens = document.tokens();
     int end = tokens[tokens.length - 1];
@@ -135,17 +151,6 @@ public final class TextScorer {
       ids[r * length + t] = at > 0 && within ? tokens[at - 1] : end;
       targets[r * length + t] = within ? tokens[at] : LinearCrossEntropy.IGNORED;
     }
-  }
-
-  private List<TokenDocument> documents(TokenShards shards, long tokens) {
-    List<TokenDocument> documents = new ArrayList<>();
-    long left = tokens;
-    for (long i = 0; i < shards.documents() && left > 0; i++) {
-      TokenDocument document = head(shards.document(i), left);
-      left -= document.tokens().length - 1;
-      documents.add(document);
-    }
-    return documents;
   }
 
   private TokenDocument head(TokenDocument document, long tokens) {

@@ -1,6 +1,7 @@
 package org.bmojo.generate;
 
 import java.util.function.Consumer;
+import org.bmojo.error.BadInput;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.text.StreamingDecoder;
 import org.bmojo.text.Tokenizer;
@@ -55,7 +56,7 @@ public final class TextGenerator {
   private int end() {
     try {
       return tokenizer.endOfDocument();
-    } catch (org.bmojo.error.BadInput unknown) {
+    } catch (BadInput unknown) {
       return -1;
     }
   }
