@@ -10,8 +10,6 @@ import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
 import org.bmojo.text.ByteTokenizer;
 import org.bmojo.text.Tokenizer;
-import org.bmojo.train.Optimizer;
-import org.bmojo.train.Schedule;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
