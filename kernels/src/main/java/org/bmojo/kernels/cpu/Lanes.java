@@ -58,4 +58,18 @@ final class Lanes {
   static FloatVector all(float value) {
     return FloatVector.broadcast(SPECIES, value);
   }
+
+  /**
+   * The sum over the lanes, in the same order always: {@code reduceLanes} promises none, and
+   * compiled and interpreted code do differ.
+   *
+   * @param lanes room for one vector
+   */
+  static float sum(FloatVector v, float[] lanes) {
+    v.intoArray(lanes, 0);
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+  }
 }
