@@ -1,10 +1,15 @@
 package org.bmojo.kernels;
 
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cpu.CpuAdamW;
 import org.bmojo.kernels.cpu.CpuCausalConv;
 import org.bmojo.kernels.cpu.CpuEideticSelect;
+import org.bmojo.kernels.cpu.CpuInnovationScore;
 import org.bmojo.kernels.cpu.CpuMemoryAttention;
+import org.bmojo.kernels.cpu.CpuRmsNorm;
+import org.bmojo.kernels.cpu.CpuRotary;
 import org.bmojo.kernels.cpu.CpuSelectiveScan;
+import org.bmojo.kernels.cpu.CpuSwiGlu;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
@@ -92,11 +97,11 @@ public record Kernels(
             new CpuCausalConv(),
             new CpuMemoryAttention(),
             new CpuEideticSelect(),
-            REFERENCE.innovationScore,
-            REFERENCE.rmsNorm,
-            REFERENCE.rotary,
-            REFERENCE.swiGlu,
+            new CpuInnovationScore(),
+            new CpuRmsNorm(),
+            new CpuRotary(),
+            new CpuSwiGlu(),
             REFERENCE.linearCrossEntropy,
-            REFERENCE.adamW);
+            new CpuAdamW());
   }
 }
