@@ -32,7 +32,9 @@ final class TrainOptions {
       paramLabel = "MODEL",
       description = {
         "A preset (bmojo-tiny, -small, -medium, -130m …; also bmojo-f, mamba, sliding, hybrid,"
-            + " transformer) or a configuration's JSON; see info (" + MODEL + ")."
+            + " transformer) or a configuration's JSON; see info ("
+            + MODEL
+            + ")."
       })
   @Nullable String model;
 
@@ -147,8 +149,7 @@ final class TrainOptions {
   }
 
   /** Refuses options that contradict what the run began with. */
-  void requireSame(
-      @Nullable String data, TrainingState.Settings before, Checkpoint checkpoint) {
+  void requireSame(@Nullable String data, TrainingState.Settings before, Checkpoint checkpoint) {
     Schedule schedule = before.schedule();
     requireSame("DATA", data, before.data());
     requireSame("--batch", batch, before.batch());

@@ -1,5 +1,7 @@
 package org.bmojo.cli;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
@@ -44,6 +46,7 @@ final class TrainingRun implements AutoCloseable {
   private final Metrics metrics;
   private @Nullable TextScore lastScore;
   private double lastLoss = Double.NaN;
+  private final List<Double> losses = new ArrayList<>();
 
   private TrainingRun(
       RunFolder folder,
@@ -60,8 +63,7 @@ final class TrainingRun implements AutoCloseable {
     data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
     trainer = new Trainer(model, settings.optimizer(), settings.schedule());
     boolean held = TokenShards.exist(folder.tokens(), Split.Part.VALIDATION);
-    heldOut =
-        held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
+    heldOut = held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
     metrics = Metrics.after(folder.metrics(), step);
   }
 
@@ -123,6 +125,11 @@ final class TrainingRun implements AutoCloseable {
     return lastLoss;
   }
 
+  /** The losses of the updates taken by this process. */
+  List<Double> losses() {
+    return losses;
+  }
+
   /** The last score of held-out documents, if there was one. */
   @Nullable TextScore score() {
     return lastScore;
@@ -161,16 +168,12 @@ final class TrainingRun implements AutoCloseable {
 
   private void report(Trainer.Step s, double seconds, Progress progress) {
     lastLoss = s.loss();
+    losses.add(lastLoss);
     metrics.write(
         new Metrics.Step(
-            "step",
-            s.number(),
-            s.loss(),
-            s.gradientNorm(),
-            s.learningRate(),
-            s.tokens(),
-            seconds));
-    progress.note(String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
+            "step", s.number(), s.loss(), s.gradientNorm(), s.learningRate(), s.tokens(), seconds));
+    progress.note(
+        String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
     progress.advance(1);
   }
 

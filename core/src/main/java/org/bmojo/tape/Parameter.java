@@ -4,6 +4,7 @@ import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A trained tensor. Its value lives as long as the model, and so does the buffer of its gradient,
@@ -11,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class Parameter extends Var implements AutoCloseable {
   private final boolean decays;
+  private @Nullable Tensor buffer;
   private boolean cleared = true;
 
   private Parameter(Tensor value, boolean decays) {
@@ -54,11 +56,17 @@ public final class Parameter extends Var implements AutoCloseable {
   }
 
   private Tensor buffer() {
-    Tensor buffer = gradient();
     if (buffer != null) return buffer;
     Tensor fresh = zeros(value(), Shapes.of(value()));
-    super.addGradient(fresh);
+    fresh.retainReference();
+    buffer = fresh;
     return fresh;
+  }
+
+  /** What flowed here since the gradient was cleared, or null where nothing did. */
+  @Override
+  public @Nullable Tensor gradient() {
+    return cleared ? null : buffer;
   }
 
   /** Forgets the gradient: the next {@link #addGradient} starts anew, in the same buffer. */
@@ -66,15 +74,12 @@ public final class Parameter extends Var implements AutoCloseable {
     cleared = true;
   }
 
-  /** Whether anything flowed here since the gradient was cleared. */
-  public boolean hasGradient() {
-    return !cleared;
-  }
-
   /** Frees value and gradient. */
   @Override
   public void close() {
-    releaseGradient();
+    cleared = true;
+    if (buffer != null) buffer.releaseReference();
+    buffer = null;
     value().releaseReference();
   }
 }
