@@ -8,7 +8,6 @@ import static org.bmojo.kernels.contract.Close.assertNoWorse;
 import static org.bmojo.kernels.contract.Close.assertSame;
 import static org.bmojo.kernels.torch.Tensors.as;
 import static org.bmojo.kernels.torch.Tensors.scalar;
-import static org.bmojo.kernels.torch.Tensors.stack;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,6 +19,7 @@ import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -39,7 +39,7 @@ abstract class LinearCrossEntropyContract {
   record Case(ScalarType type, int rows, int width, int words) {}
 
   Stream<Case> cases() {
-    int[][] shapes = {{1, 5, 7}, {13, 5, 63}, {63, 13, 207}, {5, 64, 2}, {207, 3, 30_001}};
+    int[][] shapes = {{1, 5, 7}, {13, 5, 63}, {63, 13, 207}, {5, 64, 2}, {207, 3, 20_001}};
     return room().types().stream()
         .flatMap(type -> Stream.of(shapes).map(s -> new Case(type, s[0], s[1], s[2])));
   }
@@ -153,18 +153,10 @@ abstract class LinearCrossEntropyContract {
 
     private List<Tensor> compose(Map<String, Tensor> in) {
       Tensor x = requireNonNull(in.get("hidden")), w = requireNonNull(in.get("weight"));
-      Tensor logits = x.matmul(w.t());
-      Tensor[] losses = new Tensor[(int) x.size(0)];
       Tensor here = targets.to(new Device("cpu"), ScalarType.Long);
-      for (int m = 0; m < losses.length; m++) {
-        Tensor row = logits.select(0, m);
-        long target = here.select(0, m).item_long();
-        losses[m] =
-            target == LinearCrossEntropy.IGNORED
-                ? row.sum().mul(scalar(0))
-                : row.logsumexp(0).sub(row.select(0, target));
-      }
-      Tensor all = stack(0, losses);
+      Tensor labelled = here.ge(new Scalar(0L)).to(ScalarType.Double);
+      Tensor own = w.index_select(0, here.clamp_min(new Scalar(0L))); // (M, d)
+      Tensor all = x.matmul(w.t()).logsumexp(1).sub(x.mul(own).sum(1)).mul(labelled);
       return List.of(all.sum().mul(scalar(SCALE)), all);
     }
   }
