@@ -5,6 +5,7 @@ import org.bmojo.kernels.cpu.CpuAdamW;
 import org.bmojo.kernels.cpu.CpuCausalConv;
 import org.bmojo.kernels.cpu.CpuEideticSelect;
 import org.bmojo.kernels.cpu.CpuInnovationScore;
+import org.bmojo.kernels.cpu.CpuLinearCrossEntropy;
 import org.bmojo.kernels.cpu.CpuMemoryAttention;
 import org.bmojo.kernels.cpu.CpuRmsNorm;
 import org.bmojo.kernels.cpu.CpuRotary;
@@ -101,7 +102,7 @@ public record Kernels(
             new CpuRmsNorm(),
             new CpuRotary(),
             new CpuSwiGlu(),
-            REFERENCE.linearCrossEntropy,
+            new CpuLinearCrossEntropy(),
             new CpuAdamW());
   }
 }
