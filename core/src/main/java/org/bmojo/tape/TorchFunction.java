@@ -54,7 +54,8 @@ public final class TorchFunction {
             output.backward(dy, new BoolOptional(), false, new TensorArrayRefOptional());
             for (int i = 0; i < leaves.length; i++) {
               Tensor gradient = leaves[i].grad();
-              if (gradient.defined()) inputs[i].addGradient(gradient);
+              // A handle of its own: grad() only points into the leaf, which is freed after this.
+              if (gradient.defined()) inputs[i].addGradient(new Tensor(gradient));
             }
           });
     }
