@@ -73,8 +73,8 @@ final class EideticMemory implements Names.Named {
       v = new Owned(zeros(like, batch, capacity, groups, dim));
       positions = new Owned(zeros(like, ScalarType.Long, batch, capacity).sub(new Scalar(1L)));
       Scalar never = scalar(Double.NEGATIVE_INFINITY);
-      scores = new Owned(score.clone().fill_(never));
-      bias = new Owned(zeros(score, batch, memory.heads, capacity).fill_(never));
+      scores = new Owned(score.add(never));
+      bias = new Owned(zeros(score, batch, memory.heads, capacity).add(never));
       recent = new Ring(memory.rule.window() + memory.rule.chunk(), score, batch);
       Tensor h = memory.scorer.history(batch);
       history = h == null ? null : new Owned(h);

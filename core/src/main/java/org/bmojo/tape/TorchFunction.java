@@ -53,9 +53,9 @@ public final class TorchFunction {
           dy -> {
             output.backward(dy, new BoolOptional(), false, new TensorArrayRefOptional());
             for (int i = 0; i < leaves.length; i++) {
+              // grad() is a reference into the leaf; detach() makes a handle that outlives it.
               Tensor gradient = leaves[i].grad();
-              // A handle of its own: grad() only points into the leaf, which is freed after this.
-              if (gradient.defined()) inputs[i].addGradient(new Tensor(gradient));
+              if (gradient.defined()) inputs[i].addGradient(gradient.detach());
             }
           });
     }

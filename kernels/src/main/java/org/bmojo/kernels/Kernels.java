@@ -2,6 +2,8 @@ package org.bmojo.kernels;
 
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cpu.CpuCausalConv;
+import org.bmojo.kernels.cpu.CpuEideticSelect;
+import org.bmojo.kernels.cpu.CpuMemoryAttention;
 import org.bmojo.kernels.cpu.CpuSelectiveScan;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
@@ -88,8 +90,8 @@ public record Kernels(
             "cpu",
             new CpuSelectiveScan(),
             new CpuCausalConv(),
-            REFERENCE.memoryAttention,
-            REFERENCE.eideticSelect,
+            new CpuMemoryAttention(),
+            new CpuEideticSelect(),
             REFERENCE.innovationScore,
             REFERENCE.rmsNorm,
             REFERENCE.rotary,

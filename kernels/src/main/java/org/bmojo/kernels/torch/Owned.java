@@ -2,7 +2,12 @@ package org.bmojo.kernels.torch;
 
 import org.bytedeco.pytorch.Tensor;
 
-/** A tensor that outlives scopes: held until replaced or closed. For states and buffers. */
+/**
+ * A tensor that outlives scopes: held until replaced or closed. For states and buffers.
+ *
+ * <p>Not for what an in-place operation ({@code add_}, {@code fill_}, …) returns: JavaCPP hands
+ * that out as a reference into the tensor it was called on, which nothing can hold on to.
+ */
 public final class Owned implements AutoCloseable {
   private Tensor tensor;
 
