@@ -204,6 +204,17 @@ class OpsTest {
               in -> in[0].square())
           .check(draw.normal(13));
       new Twin(
+              "compositions and other operations in turn",
+              (tape, in) -> {
+                Var first = Ops.reshape(tape, in[0], 5, 3);
+                Var second = TorchFunction.apply(tape, t -> t[0].tanh(), first);
+                Var third = Ops.reshape(tape, second, 3, 5);
+                Var fourth = TorchFunction.apply(tape, t -> t[0].exp(), third);
+                return Ops.add(tape, fourth, third);
+              },
+              in -> in[0].tanh().exp().add(in[0].tanh()))
+          .check(draw.normal(3, 5));
+      new Twin(
               "the input itself",
               (tape, in) -> TorchFunction.apply(tape, t -> t[0], in[0]),
               in -> in[0].mul(scalar(1)))

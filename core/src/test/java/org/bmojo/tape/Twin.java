@@ -25,7 +25,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param ours on a tape
  * @param composed the same function in libtorch
  */
-record Twin(
+public record Twin(
     String name, BiFunction<Tape, Parameter[], Var> ours, Function<Tensor[], Tensor> composed) {
   /** Value and all gradients, of the sum of the outputs weighted at random. */
   void check(Tensor... values) {
@@ -58,7 +58,7 @@ record Twin(
   }
 
   /** Σ y·dy, whose gradient with respect to y is dy. */
-  static Var weighted(Tape tape, Var y, Tensor dy) {
+  public static Var weighted(Tape tape, Var y, Tensor dy) {
     return tape.record(
         y.value().mul(dy).sum(), inputs(y), keeping(dy), g -> y.addGradient(dy.mul(g)));
   }
