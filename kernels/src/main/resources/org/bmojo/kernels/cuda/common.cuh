@@ -1,0 +1,115 @@
+// What all kernels share: the two element types, four elements at a time, fast functions of the
+// special-function unit, and sums in a fixed order.
+
+#define EACH _Pragma("unroll")
+#define PRAGMA(text) _Pragma(#text)
+#define EACH_OF(count) PRAGMA(unroll count)
+
+// The upper half of a float.
+struct bf16 {
+  unsigned short bits;
+};
+
+__device__ __forceinline__ float wide(float x) { return x; }
+__device__ __forceinline__ float wide(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
+
+// Two floats, rounded to nearest even: a in the low half.
+__device__ __forceinline__ unsigned packed(float a, float b) {
+  unsigned both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(b), "f"(a));
+  return both;
+}
+
+template <typename T>
+__device__ __forceinline__ T narrow(float x);
+template <>
+__device__ __forceinline__ float narrow<float>(float x) {
+  return x;
+}
+template <>
+__device__ __forceinline__ bf16 narrow<bf16>(float x) {
+  return bf16{(unsigned short)packed(x, 0.f)};
+}
+
+// V elements as they lie in memory, V in {1, 4, 8}.
+template <typename T, int V>
+struct alignas(sizeof(T) * V) Pack {
+  T at[V];
+};
+
+template <int V, typename T>
+__device__ __forceinline__ void read(const T* from, float (&to)[V]) {
+  Pack<T, V> pack = *reinterpret_cast<const Pack<T, V>*>(from);
+  EACH for (int i = 0; i < V; i++) to[i] = wide(pack.at[i]);
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void write(T* to, const float (&from)[V]) {
+  Pack<T, V> pack;
+  EACH for (int i = 0; i < V; i++) pack.at[i] = narrow<T>(from[i]);
+  *reinterpret_cast<Pack<T, V>*>(to) = pack;
+}
+
+// 2^x within 2 ulp, one instruction.
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// 2^x within 2 ulp on the multiply-add units: eleven instructions where those units have time to
+// spare. Whole part by rounding, fraction in [−½, ½] by a minimax polynomial with p(0) = 1.
+__device__ __forceinline__ float exp2_polynomial(float x) {
+  constexpr float ROUND = 12582912.f;  // 1.5 · 2^23: the sum's low bits are the whole part
+  x = fmaxf(x, -125.f);
+  float shifted = x + ROUND, f = x - (shifted - ROUND);
+  float p = 0.00132647f;
+  p = p * f + 0.00967151f;
+  p = p * f + 0.05550734f;
+  p = p * f + 0.24022242f;
+  p = p * f + 0.69314698f;
+  p = p * f + 1.f;
+  return __int_as_float(__float_as_int(p) + (__float_as_int(shifted) << 23));
+}
+
+__device__ __forceinline__ float log2_fast(float x) {
+  float y;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+__device__ __forceinline__ float reciprocal_fast(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+constexpr float LOG2E = 1.4426950408889634f;
+constexpr float LN2 = 0.6931471805599453f;
+
+// Functions as exact as the element type deserves.
+template <typename T>
+struct Exact {
+  __device__ static float sigmoid(float x) { return 1.f / (1.f + expf(-x)); }
+  __device__ static float softplus(float x) { return fmaxf(x, 0.f) + log1pf(expf(-fabsf(x))); }
+};
+template <>
+struct Exact<bf16> {
+  __device__ static float sigmoid(float x) {
+    return reciprocal_fast(1.f + exp2_fast(-LOG2E * x));
+  }
+  // log(1 + e) loses digits for small e, where its series is exact enough: absolute error 1e-7.
+  __device__ static float softplus(float x) {
+    float e = exp2_fast(-LOG2E * fabsf(x));
+    float series = e * (1.f + e * (-0.5f + e * 0.33333333f));
+    return fmaxf(x, 0.f) + (e < 0.015625f ? series : LN2 * log2_fast(1.f + e));
+  }
+};
+
+constexpr unsigned ALL = 0xffffffffu;
+
+// The sum over the lanes of a warp, in every lane.
+__device__ __forceinline__ float warp_sum(float x) {
+  EACH for (int other = 16; other > 0; other /= 2) x += __shfl_xor_sync(ALL, x, other);
+  return x;
+}
