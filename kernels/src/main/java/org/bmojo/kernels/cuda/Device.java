@@ -25,6 +25,11 @@ import org.bytedeco.pytorch.global.torch_cuda;
 record Device(int index, int capability, int multiprocessors) {
   private static final ConcurrentMap<Integer, Device> KNOWN = new ConcurrentHashMap<>();
 
+  /** Whether {@code t} lies in a GPU's memory. */
+  static boolean holds(Tensor t) {
+    return t.is_cuda();
+  }
+
   /** The device that holds {@code t}, made this thread's current one. */
   static Device of(Tensor t) {
     Device device = KNOWN.computeIfAbsent((int) t.device().index(), Device::ask);

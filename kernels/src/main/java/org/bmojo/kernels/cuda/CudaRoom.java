@@ -1,0 +1,43 @@
+package org.bmojo.kernels.cuda;
+
+import org.bmojo.kernels.Kernels;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/** The door of this room. */
+public final class CudaRoom {
+  private CudaRoom() {}
+
+  /** Why this room cannot be used here, for whoever picks one; null where it can. */
+  public static @Nullable String unavailable() {
+    if (!torch.hasCUDA()) {
+      return "this libtorch was built without CUDA, or no GPU and driver were found";
+    }
+    try {
+      Device device = Device.current();
+      if (device.capability() >= 80) return null;
+      return "the GPU has compute capability "
+          + device.capability() / 10.0
+          + ", and 8.0 is the least that bfloat16 kernels run on";
+    } catch (IllegalStateException | LinkageError e) {
+      return "CUDA does not answer: " + e.getMessage();
+    }
+  }
+
+  /** All operations of this room. Loads nothing: kernels are compiled when first used. */
+  public static Kernels kernels() {
+    Kernels reference = Kernels.REFERENCE;
+    return new Kernels(
+        "cuda",
+        new CudaSelectiveScan(),
+        reference.causalConv(),
+        reference.memoryAttention(),
+        reference.eideticSelect(),
+        reference.innovationScore(),
+        reference.rmsNorm(),
+        reference.rotary(),
+        reference.swiGlu(),
+        reference.linearCrossEntropy(),
+        reference.adamW());
+  }
+}
