@@ -30,14 +30,14 @@ public final class CudaRoom {
     return new Kernels(
         "cuda",
         new CudaSelectiveScan(),
-        reference.causalConv(),
+        new CudaCausalConv(),
         reference.memoryAttention(),
-        reference.eideticSelect(),
-        reference.innovationScore(),
-        reference.rmsNorm(),
-        reference.rotary(),
-        reference.swiGlu(),
-        reference.linearCrossEntropy(),
-        reference.adamW());
+        new CudaEideticSelect(),
+        new CudaInnovationScore(),
+        new CudaRmsNorm(),
+        new CudaRotary(),
+        new CudaSwiGlu(),
+        new CudaLinearCrossEntropy(),
+        new CudaAdamW());
   }
 }

@@ -101,7 +101,7 @@ final class Kernel {
   private static long bits(@Nullable Object argument) {
     return switch (argument) {
       case null -> 0;
-      case Tensor t -> t.data_ptr().address();
+      case Tensor t -> t.numel() == 0 ? 0 : t.data_ptr().address();
       case Integer i -> i;
       case Long l -> l;
       case Float f -> Float.floatToRawIntBits(f);

@@ -113,3 +113,64 @@ __device__ __forceinline__ float warp_sum(float x) {
   EACH for (int other = 16; other > 0; other /= 2) x += __shfl_xor_sync(ALL, x, other);
   return x;
 }
+
+// A row of Width elements held by Threads threads: one warp, or the whole block; V at a time.
+template <typename T, int Width, int V, int Threads>
+struct Row {
+  static constexpr int ITEMS = (Width + V * Threads - 1) / (V * Threads);
+  float at[ITEMS][V];
+
+  // Where element 0 of an item lies; Width or more: nowhere.
+  __device__ static int column(int item) { return (item * Threads + threadIdx.x % Threads) * V; }
+
+  __device__ void load(const T* row) {
+    EACH for (int i = 0; i < ITEMS; i++) {
+      EACH for (int j = 0; j < V; j++) at[i][j] = 0.f;
+      if (column(i) < Width) read<V>(row + column(i), at[i]);
+    }
+  }
+
+  __device__ void store(T* row) const {
+    EACH for (int i = 0; i < ITEMS; i++)
+      if (column(i) < Width) write<V>(row + column(i), at[i]);
+  }
+
+  template <typename F>
+  __device__ void each(F f) {
+    EACH for (int i = 0; i < ITEMS; i++)
+      EACH for (int j = 0; j < V; j++) at[i][j] = f(at[i][j], i, j);
+  }
+
+  // Σ f(i, j), the same in all threads of the row.
+  template <typename F>
+  __device__ static float sum(F f) {
+    float x = 0.f;
+    EACH for (int i = 0; i < ITEMS; i++)
+      EACH for (int j = 0; j < V; j++) x += f(i, j);
+    x = warp_sum(x);
+    if (Threads == 32) return x;
+    __shared__ float warps[32];
+    if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = threadIdx.x % 32 < Threads / 32 ? warps[threadIdx.x % 32] : 0.f;
+    __syncthreads();  // before the next sum writes
+    return warp_sum(x);
+  }
+};
+
+// parts (count, width) → their sum (width), by blocks of 32 columns and 8 rows at a time.
+template <typename T>
+__device__ void sum_columns(const float* parts, T* total, int count, long width) {
+  __shared__ float rows[8][32];
+  int lane = threadIdx.x % 32, row = threadIdx.x / 32;
+  long column = blockIdx.x * 32L + lane;
+  float sum = 0.f;
+  if (column < width) {
+    EACH_OF(4) for (int i = row; i < count; i += 8) sum += parts[i * width + column];
+  }
+  rows[row][lane] = sum;
+  __syncthreads();
+  if (row > 0 || column >= width) return;
+  for (int i = 1; i < 8; i++) sum += rows[i][lane];
+  total[column] = narrow<T>(sum);
+}

@@ -1,0 +1,43 @@
+package org.bmojo.kernels.cuda;
+
+import org.bmojo.kernels.cuda.Kernel.Grid;
+import org.bmojo.kernels.op.EideticSelect;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** {@code eidetic_select.cu}: every chunk's set at once, no sort. */
+public final class CudaEideticSelect implements EideticSelect {
+  private static final String OP = "eidetic selection";
+
+  @Override
+  public Output forward(
+      Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+    try (Scope scope = new Scope()) {
+      Door door = new Door(OP, scores);
+      long batch = scores.size(0), recent = scores.size(1), tail = rule.tail(start);
+      int capacity = rule.capacity(), chunks = rule.chunks(start, recent - tail);
+      Shapes.expect(OP, "kept positions", keptPositions, batch, capacity);
+      Shapes.expect(OP, "kept scores", keptScores, batch, capacity);
+      Tensor positions = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
+      Tensor rows = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
+      Program.of(scores, "eidetic_select")
+          .kernel("select_best")
+          .launch(
+              new Grid(chunks, batch, 1, 256, 0),
+              door.state("scores", scores),
+              door.index("kept positions", keptPositions),
+              door.state("kept scores", keptScores),
+              positions,
+              rows,
+              recent,
+              tail,
+              start,
+              capacity,
+              rule.window(),
+              rule.chunk());
+      return new Output(scope.keep(positions), scope.keep(rows));
+    }
+  }
+}
