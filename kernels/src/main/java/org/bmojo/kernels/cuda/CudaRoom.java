@@ -1,6 +1,5 @@
 package org.bmojo.kernels.cuda;
 
-import org.bmojo.kernels.Kernels;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
@@ -22,22 +21,5 @@ public final class CudaRoom {
     } catch (IllegalStateException | LinkageError e) {
       return "CUDA does not answer: " + e.getMessage();
     }
-  }
-
-  /** All operations of this room. Loads nothing: kernels are compiled when first used. */
-  public static Kernels kernels() {
-    Kernels reference = Kernels.REFERENCE;
-    return new Kernels(
-        "cuda",
-        new CudaSelectiveScan(),
-        new CudaCausalConv(),
-        reference.memoryAttention(),
-        new CudaEideticSelect(),
-        new CudaInnovationScore(),
-        new CudaRmsNorm(),
-        new CudaRotary(),
-        new CudaSwiGlu(),
-        new CudaLinearCrossEntropy(),
-        new CudaAdamW());
   }
 }
