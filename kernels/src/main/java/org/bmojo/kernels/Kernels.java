@@ -10,6 +10,7 @@ import org.bmojo.kernels.cuda.CudaCausalConv;
 import org.bmojo.kernels.cuda.CudaEideticSelect;
 import org.bmojo.kernels.cuda.CudaInnovationScore;
 import org.bmojo.kernels.cuda.CudaLinearCrossEntropy;
+import org.bmojo.kernels.cuda.CudaMemoryAttention;
 import org.bmojo.kernels.cuda.CudaRmsNorm;
 import org.bmojo.kernels.cuda.CudaRoom;
 import org.bmojo.kernels.cuda.CudaRotary;
@@ -114,7 +115,7 @@ public record Kernels(
             "cuda",
             new CudaSelectiveScan(),
             new CudaCausalConv(),
-            REFERENCE.memoryAttention,
+            new CudaMemoryAttention(REFERENCE.memoryAttention),
             new CudaEideticSelect(),
             new CudaInnovationScore(),
             new CudaRmsNorm(),

@@ -12,8 +12,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code selective_scan.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉, I, N):
- * the backward pass walks from one to the one before, with the states between in registers.
+ * {@code selective_scan.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
+ * threads, states per thread): the backward pass walks from one to the one before, with the states
+ * between in registers.
  */
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
@@ -25,11 +26,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Call call = new Call(in);
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
-      long count = (call.tokens + BACKWARD - 1) / BACKWARD;
-      Tensor checkpoints =
-          forBackward ? call.floats(call.batch, count, call.channels, call.states) : null;
-      int warps = call.warps();
-      int shared = 4 * FORWARD * (2 * LANES + 2 * 4 * warps + warps * LANES);
+      Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
+      int shared = 4 * FORWARD * (2 * LANES + 2 * call.padded() + call.warps() * LANES);
       call.program
           .kernel("forward")
           .launch(
@@ -47,8 +45,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               last,
               checkpoints,
               call.tokens,
-              (int) call.channels,
-              BACKWARD);
+              (int) call.channels);
       return new Output(
           scope.keep(y), scope.keep(last), checkpoints == null ? null : scope.keep(checkpoints));
     }
@@ -68,8 +65,9 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor dInitial = call.floats(batch, channels, n);
       Tensor sums = call.floats(batch, channels, n + 2);
       Tensor maps = call.floats(batch, blocks, tokens, 2 * n);
-      int warps = call.warps();
-      int shared = 4 * BACKWARD * (3 * LANES + 4 * 4 * warps + 3 * warps * LANES);
+      int floats = 3 * LANES + 4 * call.padded() + 3 * call.warps() * LANES;
+      int raw = 4 * LANES * (int) call.u.element_size();
+      int shared = BACKWARD * (4 * floats + raw) + 4 * 2 * LANES;
       call.program
           .kernel("backward")
           .launch(
@@ -82,7 +80,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               call.d,
               call.z,
               call.deltaBias,
-              call.door.state("checkpoints", checkpoints),
+              call.kept(checkpoints),
               call.door.activation("dy", dy),
               call.door.stateOrNull("dLast", dLast),
               du,
@@ -160,6 +158,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     final Tensor u, delta, a, b, c, d, z, deltaBias;
     final @Nullable Tensor initial;
     final long batch, tokens, channels, states;
+    final int perThread;
     final Program program;
 
     Call(Inputs in) {
@@ -183,19 +182,40 @@ public final class CudaSelectiveScan implements SelectiveScan {
             "the cuda room expects at most " + MOST_STATES,
             "use the reference backend");
       }
+      // Few blocks: twice the warps hide latency. Many: fewer threads do less work twice.
+      boolean few = blocks() * batch <= Device.of(u).multiprocessors();
+      perThread = few && states <= 32 ? 2 : 4;
       program =
           Program.of(
               u,
               "selective_scan",
               "ELEMENT=" + Program.type(u),
               "N=" + states,
+              "STATES=" + perThread,
+              "RESIDENT=" + (perThread == 4 && warps() <= 4 ? 3 : 1),
               "VECTOR=" + (channels % 4 == 0 ? 4 : 1),
               "POLYNOMIALS=" + Integer.getInteger("bmojo.cuda.scan.polynomials", 0));
     }
 
-    /** Warps of a block; each carries four states. */
+    /** Warps of a block; a thread carries some states of one channel. */
     int warps() {
-      return (int) (states + 3) / 4;
+      return (int) (states + perThread - 1) / perThread;
+    }
+
+    /** States rounded up to what the warps carry. */
+    int padded() {
+      return warps() * perThread;
+    }
+
+    long[] checkpoints() {
+      return new long[] {
+        batch, (tokens + BACKWARD - 1) / BACKWARD, blocks() * warps() * LANES, perThread
+      };
+    }
+
+    Tensor kept(Tensor checkpoints) {
+      Shapes.expect(OP, "checkpoints", checkpoints, checkpoints());
+      return door.state("checkpoints", checkpoints);
     }
 
     /** Blocks that share a sequence's channels. */

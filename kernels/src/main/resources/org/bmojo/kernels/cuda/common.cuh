@@ -72,12 +72,6 @@ __device__ __forceinline__ float exp2_polynomial(float x) {
   return __int_as_float(__float_as_int(p) + (__float_as_int(shifted) << 23));
 }
 
-__device__ __forceinline__ float log2_fast(float x) {
-  float y;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 __device__ __forceinline__ float reciprocal_fast(float x) {
   float y;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -98,11 +92,16 @@ struct Exact<bf16> {
   __device__ static float sigmoid(float x) {
     return reciprocal_fast(1.f + exp2_fast(-LOG2E * x));
   }
-  // log(1 + e) loses digits for small e, where its series is exact enough: absolute error 1e-7.
+  // log(1 + e) = 2 artanh(e / (2 + e)), whose series keeps the digits of small steps.
   __device__ static float softplus(float x) {
-    float e = exp2_fast(-LOG2E * fabsf(x));
-    float series = e * (1.f + e * (-0.5f + e * 0.33333333f));
-    return fmaxf(x, 0.f) + (e < 0.015625f ? series : LN2 * log2_fast(1.f + e));
+    float e = exp2_fast(-LOG2E * fabsf(x)), s = e * reciprocal_fast(2.f + e), q = s * s;
+    float series = 1.f / 11.f;
+    series = series * q + 1.f / 9.f;
+    series = series * q + 1.f / 7.f;
+    series = series * q + 1.f / 5.f;
+    series = series * q + 1.f / 3.f;
+    series = series * q + 1.f;
+    return fmaxf(x, 0.f) + 2.f * s * series;
   }
 };
 

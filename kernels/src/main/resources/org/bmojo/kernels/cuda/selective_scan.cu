@@ -1,9 +1,10 @@
-// The selective scan (S6). Constants: ELEMENT type, N states, VECTOR 4 or 1 elements per load,
-// POLYNOMIALS how many of eight exponentials the multiply-add units take over.
+// The selective scan (S6). Constants: ELEMENT type, N states, STATES of them per thread (2 or 4),
+// VECTOR 4 or 1 channels per load, POLYNOMIALS how many of eight exponentials the multiply-add
+// units take over, RESIDENT blocks that shall fit on a multiprocessor in the backward pass.
 //
 // A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
-// of its warps carries four of the N states, so that b and c are read once per warp and broadcast,
-// and no scan over time is needed:
+// of its warps carries STATES of the N states, so that b and c are read once per warp and
+// broadcast, and no scan over time is needed:
 //
 //   prepare   all threads: softplus and products of the tile → shared memory
 //   advance   warp w: its states over the tile; what they add to y → shared memory
@@ -15,29 +16,30 @@
 #include "common.cuh"
 
 constexpr int LANES = 32;
-constexpr int STATES = 4;                         // per thread
 constexpr int WARPS = (N + STATES - 1) / STATES;  // states beyond N stay zero
 constexpr int THREADS = WARPS * LANES;
 constexpr int PADDED = WARPS * STATES;            // N rounded up
 constexpr int QUADS = LANES / 4;                  // groups of four channels
-constexpr int STATE_VECTOR = N % 4 == 0 ? 4 : 1;
+constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
 
 using T = ELEMENT;
 using Exactly = Exact<T>;
 using Four = Pack<T, 4>;
+using Map = Pack<T, STATES>;
+using States = Pack<float, STATES>;
 
-// row[at … at+3], zeros from limit on and where outside.
-template <int V>
-__device__ __forceinline__ Four fetch(const T* row, int at, int limit, bool inside) {
-  Four four{};
-  if (!inside) return four;
-  if (V == 4) {
-    if (at < limit) four = *reinterpret_cast<const Four*>(row + at);
+// row[at … at + COUNT − 1], zeros from limit on and where outside; V is COUNT or 1.
+template <int V, int COUNT>
+__device__ __forceinline__ Pack<T, COUNT> fetch(const T* row, int at, int limit, bool inside) {
+  Pack<T, COUNT> some{};
+  if (!inside) return some;
+  if (V == COUNT) {
+    if (at < limit) some = *reinterpret_cast<const Pack<T, COUNT>*>(row + at);
   } else {
-    EACH for (int i = 0; i < 4; i++)
-      if (at + i < limit) four.at[i] = row[at + i];
+    EACH for (int i = 0; i < COUNT; i++)
+      if (at + i < limit) some.at[i] = row[at + i];
   }
-  return four;
+  return some;
 }
 
 __device__ __forceinline__ void store(T* row, int at, int limit, const float (&from)[4]) {
@@ -49,14 +51,10 @@ __device__ __forceinline__ void store(T* row, int at, int limit, const float (&f
   }
 }
 
-__device__ __forceinline__ void spread(const Four& from, float* to) {
-  *reinterpret_cast<float4*>(to) =
-      make_float4(wide(from.at[0]), wide(from.at[1]), wide(from.at[2]), wide(from.at[3]));
-}
-
-__device__ __forceinline__ void load4(const float* from, float (&to)[4]) {
-  float4 four = *reinterpret_cast<const float4*>(from);
-  to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+__device__ __forceinline__ void spread(const Map& from, float* to) {
+  States wider;
+  EACH for (int i = 0; i < STATES; i++) wider.at[i] = wide(from.at[i]);
+  *reinterpret_cast<States*>(to) = wider;
 }
 
 // 2^x; the constant which decides whether the special-function unit computes it.
@@ -73,14 +71,42 @@ struct ForwardTile {
   float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
 };
 
-// y (B, T, I), last (B, I, N), checkpoints (B, ceil(T / every), I, N): the state before tokens
-// 0, every, 2·every … (every divides FORWARD); null: none.
+// What two tokens need of shared memory and of the special-function unit.
+struct Ahead {
+  float decays[2][STATES], inputs[2][STATES], c[2][STATES];
+
+  __device__ __forceinline__ void look(
+      const ForwardTile& tile, int t, const float (&rate)[STATES]) {
+    int lane = threadIdx.x % LANES, first = threadIdx.x / LANES * STATES;
+    EACH for (int i = 0; i < 2; i++) {
+      float2 step = tile.step[t + i][lane];
+      float b[STATES];
+      read<STATES>(&tile.b[t + i][first], b);
+      read<STATES>(&tile.c[t + i][first], c[i]);
+      EACH for (int s = 0; s < STATES; s++) {
+        decays[i][s] = decay(step.x * rate[s], (t + i) * STATES + s);
+        inputs[i][s] = step.y * b[s];
+      }
+    }
+  }
+};
+
+constexpr int BETWEEN = 16;  // tokens between checkpoints
+
+// Where this thread's states before token index · BETWEEN are kept: side by side in a warp.
+__device__ __forceinline__ long checkpoint(long index, long tokens) {
+  long count = (tokens + BETWEEN - 1) / BETWEEN;
+  long block = (blockIdx.y * count + index) * gridDim.x + blockIdx.x;
+  return (block * THREADS + threadIdx.x) * STATES;
+}
+
+// y (B, T, I), last (B, I, N); checkpoints null: none.
 extern "C" __global__ void __launch_bounds__(THREADS) forward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
     const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
-    float* __restrict__ checkpoints, long tokens, int channels, int every) {
+    float* __restrict__ checkpoints, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
   ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
   constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
@@ -105,20 +131,21 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
 
-  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_b, next_c;
+  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
+  Map next_b, next_c;
   auto fetch_tile = [&](long start) {
     EACH for (int k = 0; k < ITEMS; k++) {
       int t = (threadIdx.x + k * THREADS) / QUADS;
       bool inside = t < FORWARD && start + t < tokens;
       long row = (first + start + t) * channels;
-      next_u[k] = fetch<VECTOR>(u + row, channel, channels, inside);
-      next_delta[k] = fetch<VECTOR>(delta + row, channel, channels, inside);
-      next_z[k] = fetch<VECTOR>(z + row, channel, channels, inside);
+      next_u[k] = fetch<VECTOR, 4>(u + row, channel, channels, inside);
+      next_delta[k] = fetch<VECTOR, 4>(delta + row, channel, channels, inside);
+      next_z[k] = fetch<VECTOR, 4>(z + row, channel, channels, inside);
     }
     long row = (first + start + map_token) * N;
     bool inside = start + map_token < tokens;
-    next_b = fetch<STATE_VECTOR>(b + row, map_state, N, inside);
-    next_c = fetch<STATE_VECTOR>(c + row, map_state, N, inside);
+    next_b = fetch<STATE_VECTOR, STATES>(b + row, map_state, N, inside);
+    next_c = fetch<STATE_VECTOR, STATES>(c + row, map_state, N, inside);
   };
 
   fetch_tile(0);
@@ -139,22 +166,25 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     __syncthreads();
 
     if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
-    EACH for (int t = 0; t < FORWARD; t++) {
-      if (checkpoints && t % every == 0 && start + t < tokens && own < channels) {
-        long count = (tokens + every - 1) / every;
-        long at = (sequence * count + (start + t) / every) * channels + own;
-        EACH for (int s = 0; s < STATES; s++)
-          if (warp * STATES + s < N) checkpoints[at * N + warp * STATES + s] = h[s];
+    // Two tokens at a time: the exponentials of the next two are under way while these advance,
+    // and no load waits for a store that might touch the same address.
+    Ahead ahead, now;
+    ahead.look(tile, 0, rate);
+    EACH for (int t = 0; t < FORWARD; t += 2) {
+      now = ahead;
+      if (t + 2 < FORWARD) ahead.look(tile, t + 2, rate);
+      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
+        long at = checkpoint((start + t) / BETWEEN, tokens);
+        write<STATES>(checkpoints + at, h);
       }
-      float2 step = tile.step[t][lane];
-      float bt[4], ct[4], sum = 0.f;
-      load4(&tile.b[t][warp * STATES], bt);
-      load4(&tile.c[t][warp * STATES], ct);
-      EACH for (int s = 0; s < STATES; s++) {
-        h[s] = decay(step.x * rate[s], t * STATES + s) * h[s] + step.y * bt[s];
-        sum += h[s] * ct[s];
+      EACH for (int i = 0; i < 2; i++) {
+        float sum = 0.f;
+        EACH for (int s = 0; s < STATES; s++) {
+          h[s] = now.decays[i][s] * h[s] + now.inputs[i][s];
+          sum += h[s] * now.c[i][s];
+        }
+        tile.read[warp][t + i][lane] = sum;
       }
-      tile.read[warp][t][lane] = sum;
     }
     __syncthreads();
 
@@ -165,7 +195,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
       EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * wide(tile_u[k].at[i]);
       EACH for (int w = 0; w < WARPS; w++) {
         float part[4];
-        load4(&tile.read[w][t][quad], part);
+        read<4>(&tile.read[w][t][quad], part);
         EACH for (int i = 0; i < 4; i++) out[i] += part[i];
       }
       EACH for (int i = 0; i < 4; i++) {
@@ -181,7 +211,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
   }
 }
 
-constexpr int BACKWARD = 16;  // tokens per tile, and between checkpoints: their states fit in registers
+constexpr int BACKWARD = BETWEEN;  // tokens per tile: their states fit in registers
+constexpr int GROUP = 16 / STATES;  // tokens whose maps are summed over the warp together: 32 values
 
 struct BackwardTile {
   float2 step[BACKWARD][LANES];           // Δ and Δ·u
@@ -192,6 +223,8 @@ struct BackwardTile {
   float rates[WARPS][BACKWARD][LANES];    // parts of the gradient of Δ through the decays / ln 2
   float inputs[WARPS][BACKWARD][LANES];   // parts of the gradient of Δ·u
   float maps[BACKWARD][2][PADDED];        // gradients of b and c, summed over this block's channels
+  Four u[BACKWARD * QUADS], delta[BACKWARD * QUADS], z[BACKWARD * QUADS], dy[BACKWARD * QUADS];
+  float bias[LANES], skip[LANES];
 };
 
 // 32 values per lane → lane i holds the sum over all lanes of value i: 31 exchanges instead of 160.
@@ -212,7 +245,7 @@ __device__ __forceinline__ float sum_each(float (&value)[32]) {
 
 // Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
 // delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
-extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 3 : 1) backward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
@@ -240,15 +273,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 3 : 1) ba
   // The first half of the threads brings b, the second c.
   int map_token = threadIdx.x / WARPS % BACKWARD, map_state = threadIdx.x % WARPS * STATES;
   bool brings_b = threadIdx.x < THREADS / 2;
-  float bias[4], skip[4], d_skip[4], d_bias[4];
-  EACH for (int i = 0; i < 4; i++) {
-    bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
-    skip[i] = channel + i < channels ? d[channel + i] : 0.f;
-    d_skip[i] = d_bias[i] = 0.f;
+  float d_skip[4] = {}, d_bias[4] = {};
+  if (warp == 0) {
+    tile.bias[lane] = own < channels ? delta_bias[own] : 0.f;
+    tile.skip[lane] = own < channels ? d[own] : 0.f;
   }
+  __syncthreads();
 
   long tiles = (tokens + BACKWARD - 1) / BACKWARD;
-  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS], next_map;
+  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
+  Map next_map;
   float next_h[STATES];
   auto fetch_tile = [&](long index) {
     long start = index * BACKWARD;
@@ -256,31 +290,28 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 3 : 1) ba
       int t = (threadIdx.x + k * THREADS) / QUADS;
       bool inside = t < BACKWARD && start + t < tokens;
       long row = (first + start + t) * channels;
-      next_u[k] = fetch<VECTOR>(u + row, channel, channels, inside);
-      next_delta[k] = fetch<VECTOR>(delta + row, channel, channels, inside);
-      next_z[k] = fetch<VECTOR>(z + row, channel, channels, inside);
-      next_dy[k] = fetch<VECTOR>(dy + row, channel, channels, inside);
+      next_u[k] = fetch<VECTOR, 4>(u + row, channel, channels, inside);
+      next_delta[k] = fetch<VECTOR, 4>(delta + row, channel, channels, inside);
+      next_z[k] = fetch<VECTOR, 4>(z + row, channel, channels, inside);
+      next_dy[k] = fetch<VECTOR, 4>(dy + row, channel, channels, inside);
     }
     long row = (first + start + map_token) * N;
-    next_map = fetch<STATE_VECTOR>(
+    next_map = fetch<STATE_VECTOR, STATES>(
         (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
-    long at = (sequence * tiles + index) * channels + own;
-    EACH for (int s = 0; s < STATES; s++) {
-      int n = warp * STATES + s;
-      next_h[s] = n < N && own < channels ? checkpoints[at * N + n] : 0.f;
-    }
+    read<STATES>(checkpoints + checkpoint(index, tokens), next_h);
   };
 
   fetch_tile(tiles - 1);
   for (long index = tiles - 1; index >= 0; index--) {
     long start = index * BACKWARD;
-    Four tile_u[ITEMS], tile_delta[ITEMS], tile_z[ITEMS], tile_dy[ITEMS];
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      tile_u[k] = next_u[k], tile_delta[k] = next_delta[k];
-      tile_z[k] = next_z[k], tile_dy[k] = next_dy[k];
+      int item = threadIdx.x + k * THREADS, t = item / QUADS;
       if (t >= BACKWARD) continue;
+      tile.u[item] = next_u[k], tile.delta[item] = next_delta[k];
+      tile.z[item] = next_z[k], tile.dy[item] = next_dy[k];
       bool inside = start + t < tokens;
+      float bias[4];
+      read<4>(&tile.bias[quad], bias);
       EACH for (int i = 0; i < 4; i++) {
         float step = inside ? Exactly::softplus(wide(next_delta[k].at[i]) + bias[i]) : 0.f;
         float gate = wide(next_z[k].at[i]);
@@ -296,65 +327,76 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 3 : 1) ba
     if (index > 0) fetch_tile(index - 1);
     EACH for (int t = 0; t < BACKWARD; t++) {
       float2 step = tile.step[t][lane];
-      float bt[4];
-      load4(&tile.b[t][warp * STATES], bt);
+      float bt[STATES];
+      read<STATES>(&tile.b[t][warp * STATES], bt);
       EACH for (int s = 0; s < STATES; s++) {
         before[s] = decay(step.x * rate[s], t * STATES + s) * before[s] + step.y * bt[s];
         h[t][s] = before[s];
       }
     }
-    EACH for (int group = BACKWARD / 4 - 1; group >= 0; group--) {
-      float value[32];  // four tokens, b and c, four states
-      EACH for (int within = 3; within >= 0; within--) {
-        int t = group * 4 + within;
+    EACH for (int group = BACKWARD - GROUP; group >= 0; group -= GROUP) {
+      float value[32];  // GROUP tokens, b and c, STATES
+      float reads[GROUP], rates[GROUP], inputs[GROUP];
+      EACH for (int i = GROUP - 1; i >= 0; i--) {
+        int t = group + i;
         float2 step = tile.step[t][lane];
         float gated = tile.gated[t][lane];
-        float bt[4], ct[4], read = 0.f, rates = 0.f, inputs = 0.f;
-        load4(&tile.b[t][warp * STATES], bt);
-        load4(&tile.c[t][warp * STATES], ct);
+        float bt[STATES], ct[STATES];
+        read<STATES>(&tile.b[t][warp * STATES], bt);
+        read<STATES>(&tile.c[t][warp * STATES], ct);
+        reads[i] = rates[i] = inputs[i] = 0.f;
         EACH for (int s = 0; s < STATES; s++) {
-          read += h[t][s] * ct[s];
-          value[within * 8 + 4 + s] = gated * h[t][s];
+          reads[i] += h[t][s] * ct[s];
+          value[(i * 2 + 1) * STATES + s] = gated * h[t][s];
           dh[s] += gated * ct[s];
-          value[within * 8 + s] = dh[s] * step.y;
-          inputs += dh[s] * bt[s];
+          value[i * 2 * STATES + s] = dh[s] * step.y;
+          inputs[i] += dh[s] * bt[s];
           float exponent = dh[s] * (h[t][s] - step.y * bt[s]);  // decay · previous h
           d_rate[s] += exponent * step.x;
-          rates += exponent * rate[s];
+          rates[i] += exponent * rate[s];
           dh[s] *= decay(step.x * rate[s], t * STATES + s);
         }
-        tile.read[warp][t][lane] = read;
-        tile.rates[warp][t][lane] = rates;
-        tile.inputs[warp][t][lane] = inputs;
       }
       float sum = sum_each<32>(value);
-      tile.maps[group * 4 + lane / 8][lane / 4 % 2][warp * STATES + lane % 4] = sum;
+      EACH for (int i = 0; i < GROUP; i++) {
+        tile.read[warp][group + i][lane] = reads[i];
+        tile.rates[warp][group + i][lane] = rates[i];
+        tile.inputs[warp][group + i][lane] = inputs[i];
+      }
+      int t = group + lane / (2 * STATES);
+      tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum;
     }
     __syncthreads();
 
     EACH for (int k = 0; k < ITEMS; k++) {
       int t = (threadIdx.x + k * THREADS) / QUADS;
       if (t >= BACKWARD || start + t >= tokens) continue;
-      float read[4] = {}, rates[4] = {}, inputs[4] = {};
+      int item = threadIdx.x + k * THREADS;
+      Four raw_u = tile.u[item], raw_delta = tile.delta[item];
+      Four raw_z = tile.z[item], raw_dy = tile.dy[item];
+      float bias[4], skip[4];
+      read<4>(&tile.bias[quad], bias);
+      read<4>(&tile.skip[quad], skip);
+      float reads[4] = {}, rates[4] = {}, inputs[4] = {};
       EACH for (int w = 0; w < WARPS; w++) {
         float part[4];
-        load4(&tile.read[w][t][quad], part);
-        EACH for (int i = 0; i < 4; i++) read[i] += part[i];
-        load4(&tile.rates[w][t][quad], part);
+        read<4>(&tile.read[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) reads[i] += part[i];
+        read<4>(&tile.rates[w][t][quad], part);
         EACH for (int i = 0; i < 4; i++) rates[i] += part[i];
-        load4(&tile.inputs[w][t][quad], part);
+        read<4>(&tile.inputs[w][t][quad], part);
         EACH for (int i = 0; i < 4; i++) inputs[i] += part[i];
       }
       float out_u[4], out_delta[4], out_z[4];
       EACH for (int i = 0; i < 4; i++) {
         float step = tile.step[t][quad + i].x, gated = tile.gated[t][quad + i];
-        float in = wide(tile_u[k].at[i]), gate = wide(tile_z[k].at[i]);
+        float in = wide(raw_u.at[i]), gate = wide(raw_z.at[i]);
         float open = Exactly::sigmoid(gate);
-        out_z[i] = wide(tile_dy[k].at[i]) * (read[i] + skip[i] * in) *
+        out_z[i] = wide(raw_dy.at[i]) * (reads[i] + skip[i] * in) *
                    (open * (1.f + gate * (1.f - open)));
         out_u[i] = inputs[i] * step + gated * skip[i];
         out_delta[i] = (rates[i] * LN2 + inputs[i] * in) *
-                       Exactly::sigmoid(wide(tile_delta[k].at[i]) + bias[i]);
+                       Exactly::sigmoid(wide(raw_delta.at[i]) + bias[i]);
         d_skip[i] += gated * in;
         d_bias[i] += out_delta[i];
       }
