@@ -116,7 +116,7 @@ public record Kernels(
             new CudaSelectiveScan(),
             new CudaCausalConv(),
             new CudaMemoryAttention(REFERENCE.memoryAttention),
-            new CudaEideticSelect(),
+            new CudaEideticSelect(REFERENCE.eideticSelect),
             new CudaInnovationScore(),
             new CudaRmsNorm(),
             new CudaRotary(),

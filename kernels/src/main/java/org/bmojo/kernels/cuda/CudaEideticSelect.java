@@ -3,7 +3,6 @@ package org.bmojo.kernels.cuda;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.torch.Scope;
-import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -11,15 +10,28 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class CudaEideticSelect implements EideticSelect {
   private static final String OP = "eidetic selection";
 
+  private final EideticSelect composed;
+
+  /**
+   * A room's selection.
+   *
+   * @param composed serves float64 scores
+   */
+  public CudaEideticSelect(EideticSelect composed) {
+    this.composed = composed;
+  }
+
   @Override
   public Output forward(
       Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+    rule.expectFit(scores, start, keptPositions, keptScores);
+    if (scores.scalar_type().intern() != ScalarType.Float || rule.capacity() == 0) {
+      return composed.forward(rule, scores, start, keptPositions, keptScores);
+    }
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, scores);
       long batch = scores.size(0), recent = scores.size(1), tail = rule.tail(start);
       int capacity = rule.capacity(), chunks = rule.chunks(start, recent - tail);
-      Shapes.expect(OP, "kept positions", keptPositions, batch, capacity);
-      Shapes.expect(OP, "kept scores", keptScores, batch, capacity);
       Tensor positions = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
       Tensor rows = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
       Program.of(scores, "eidetic_select")

@@ -49,7 +49,10 @@ public final class CudaMemoryAttention implements MemoryAttention {
       if (far != null) {
         fading =
             Flash.forward(
-                far.rows(q), far.keys(far.stream.k()), far.keys(far.stream.v()), scale,
+                far.rows(q),
+                far.keys(far.stream.k()),
+                far.keys(far.stream.v()),
+                scale,
                 in.geometry().fading() - 1);
       }
       Flash.Part eidetic =
@@ -200,8 +203,7 @@ public final class CudaMemoryAttention implements MemoryAttention {
   }
 
   private static Stream dense(Door door, String name, Stream s) {
-    return new Stream(
-        door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
+    return new Stream(door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
   }
 
   /** The queries that see fading keys at all, and the keys they end at. */

@@ -19,11 +19,12 @@ import org.jspecify.annotations.Nullable;
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
   private static final int LANES = 32, FORWARD = 32, BACKWARD = 16, MOST_STATES = 64;
+  private static final boolean FORWARD_PASS = false, BACKWARD_PASS = true;
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
-      Call call = new Call(in);
+      Call call = new Call(in, FORWARD_PASS);
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
       Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
@@ -57,7 +58,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     if (checkpoints == null)
       throw new IllegalStateException("forward was told no backward follows");
     try (Scope scope = new Scope()) {
-      Call call = new Call(in);
+      Call call = new Call(in, BACKWARD_PASS);
       long batch = call.batch, tokens = call.tokens, channels = call.channels, n = call.states;
       long blocks = call.blocks();
       Tensor du = empty(call.u, Shapes.of(call.u)), dz = empty(call.u, Shapes.of(call.u));
@@ -130,7 +131,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
   @Override
   public Tensor step(Inputs in, Tensor state) {
     try (Scope scope = new Scope()) {
-      Call call = new Call(in);
+      Call call = new Call(in, FORWARD_PASS);
       Shapes.expect(OP, "state", state, call.batch, call.channels, call.states);
       Tensor y = empty(call.u, Shapes.of(call.u));
       call.program
@@ -161,7 +162,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     final int perThread;
     final Program program;
 
-    Call(Inputs in) {
+    Call(Inputs in, boolean backward) {
       door = new Door(OP, in.u());
       u = door.activation("u", in.u());
       delta = door.activation("delta", in.delta());
@@ -182,9 +183,12 @@ public final class CudaSelectiveScan implements SelectiveScan {
             "the cuda room expects at most " + MOST_STATES,
             "use the reference backend");
       }
-      // Few blocks: twice the warps hide latency. Many: fewer threads do less work twice.
-      boolean few = blocks() * batch <= Device.of(u).multiprocessors();
-      perThread = few && states <= 32 ? 2 : 4;
+      // Measured: forward, more warps hide more latency; backward, fewer threads do less work
+      // twice, unless there would be less than one block for every multiprocessor.
+      long sms = Device.of(u).multiprocessors(), perSm = (blocks() * batch + sms - 1) / sms;
+      perThread = states > 32 ? 4 : backward && perSm > 1 ? 4 : 2;
+      long fitting = warps() > 8 ? 1 : !backward ? 3 : perThread == 2 ? 1 : Math.min(4, perSm);
+      long resident = warps() > 4 && backward ? 1 : fitting;
       program =
           Program.of(
               u,
@@ -192,9 +196,9 @@ public final class CudaSelectiveScan implements SelectiveScan {
               "ELEMENT=" + Program.type(u),
               "N=" + states,
               "STATES=" + perThread,
-              "RESIDENT=" + (perThread == 4 && warps() <= 4 ? 3 : 1),
+              "LOOK=2",
               "VECTOR=" + (channels % 4 == 0 ? 4 : 1),
-              "POLYNOMIALS=" + Integer.getInteger("bmojo.cuda.scan.polynomials", 0));
+              "RESIDENT=" + resident);
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
@@ -208,9 +212,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     long[] checkpoints() {
-      return new long[] {
-        batch, (tokens + BACKWARD - 1) / BACKWARD, blocks() * warps() * LANES, perThread
-      };
+      return new long[] {batch, (tokens + BACKWARD - 1) / BACKWARD, blocks(), states, LANES};
     }
 
     Tensor kept(Tensor checkpoints) {

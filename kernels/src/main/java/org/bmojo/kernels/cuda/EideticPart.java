@@ -72,8 +72,7 @@ final class EideticPart {
       Tensor weights = logits.sub(byChunk(logSumExp.unsqueeze(-1), 1)).exp_();
       Tensor dv = weights.transpose(1, 2).bmm(g);
       Tensor dLogits = g.bmm(v.transpose(1, 2)).sub_(byChunk(along.unsqueeze(-1), 1)).mul_(weights);
-      Tensor dBias =
-          dLogits.view(batch, chunks, groups, geometry.chunk(), shared, slots).sum(3);
+      Tensor dBias = dLogits.view(batch, chunks, groups, geometry.chunk(), shared, slots).sum(3);
       Tensor dk = dLogits.transpose(1, 2).bmm(q).mul_(scalar(geometry.scale()));
       Tensor dq = dLogits.bmm(k).mul_(scalar(geometry.scale()));
       return new Eidetic(

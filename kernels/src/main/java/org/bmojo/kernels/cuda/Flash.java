@@ -117,7 +117,7 @@ final class Flash {
     boolean warnOnly = context.deterministicAlgorithmsWarnOnly();
     boolean fill = context.deterministicFillUninitializedMemory();
     context.setDeterministicFillUninitializedMemory(false);
-    context.setDeterministicAlgorithms(true, true);
+    context.setDeterministicAlgorithms(true, false);
     try {
       work.run();
     } finally {

@@ -57,21 +57,6 @@ __device__ __forceinline__ float exp2_fast(float x) {
   return y;
 }
 
-// 2^x within 2 ulp on the multiply-add units: eleven instructions where those units have time to
-// spare. Whole part by rounding, fraction in [−½, ½] by a minimax polynomial with p(0) = 1.
-__device__ __forceinline__ float exp2_polynomial(float x) {
-  constexpr float ROUND = 12582912.f;  // 1.5 · 2^23: the sum's low bits are the whole part
-  x = fmaxf(x, -125.f);
-  float shifted = x + ROUND, f = x - (shifted - ROUND);
-  float p = 0.00132647f;
-  p = p * f + 0.00967151f;
-  p = p * f + 0.05550734f;
-  p = p * f + 0.24022242f;
-  p = p * f + 0.69314698f;
-  p = p * f + 1.f;
-  return __int_as_float(__float_as_int(p) + (__float_as_int(shifted) << 23));
-}
-
 __device__ __forceinline__ float reciprocal_fast(float x) {
   float y;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -79,16 +64,19 @@ __device__ __forceinline__ float reciprocal_fast(float x) {
 }
 
 constexpr float LOG2E = 1.4426950408889634f;
-constexpr float LN2 = 0.6931471805599453f;
 
 // Functions as exact as the element type deserves.
 template <typename T>
 struct Exact {
+  static constexpr float RATE = 1.f;  // decay(RATE · x) is eˣ
+  __device__ static float decay(float x) { return expf(x); }
   __device__ static float sigmoid(float x) { return 1.f / (1.f + expf(-x)); }
   __device__ static float softplus(float x) { return fmaxf(x, 0.f) + log1pf(expf(-fabsf(x))); }
 };
 template <>
 struct Exact<bf16> {
+  static constexpr float RATE = LOG2E;
+  __device__ static float decay(float x) { return exp2_fast(x); }
   __device__ static float sigmoid(float x) {
     return reciprocal_fast(1.f + exp2_fast(-LOG2E * x));
   }

@@ -1,6 +1,6 @@
-// The selective scan (S6). Constants: ELEMENT type, N states, STATES of them per thread (2 or 4),
-// VECTOR 4 or 1 channels per load, POLYNOMIALS how many of eight exponentials the multiply-add
-// units take over, RESIDENT blocks that shall fit on a multiprocessor in the backward pass.
+// The selective scan (S6). Constants: ELEMENT type, N states, STATES of them per thread (1, 2 or 4),
+// LOOK tokens whose exponentials are under way while as many others advance,
+// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
 //
 // A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
 // of its warps carries STATES of the N states, so that b and c are read once per warp and
@@ -57,11 +57,6 @@ __device__ __forceinline__ void spread(const Map& from, float* to) {
   *reinterpret_cast<States*>(to) = wider;
 }
 
-// 2^x; the constant which decides whether the special-function unit computes it.
-__device__ __forceinline__ float decay(float x, int which) {
-  return which % 8 < POLYNOMIALS ? exp2_polynomial(x) : exp2_fast(x);
-}
-
 constexpr int FORWARD = 32;  // tokens per tile
 
 struct ForwardTile {
@@ -71,20 +66,20 @@ struct ForwardTile {
   float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
 };
 
-// What two tokens need of shared memory and of the special-function unit.
+// What LOOK tokens need of shared memory and of the special-function unit.
 struct Ahead {
-  float decays[2][STATES], inputs[2][STATES], c[2][STATES];
+  float decays[LOOK][STATES], inputs[LOOK][STATES], c[LOOK][STATES];
 
   __device__ __forceinline__ void look(
       const ForwardTile& tile, int t, const float (&rate)[STATES]) {
     int lane = threadIdx.x % LANES, first = threadIdx.x / LANES * STATES;
-    EACH for (int i = 0; i < 2; i++) {
+    EACH for (int i = 0; i < LOOK; i++) {
       float2 step = tile.step[t + i][lane];
       float b[STATES];
       read<STATES>(&tile.b[t + i][first], b);
       read<STATES>(&tile.c[t + i][first], c[i]);
       EACH for (int s = 0; s < STATES; s++) {
-        decays[i][s] = decay(step.x * rate[s], (t + i) * STATES + s);
+        decays[i][s] = Exactly::decay(step.x * rate[s]);
         inputs[i][s] = step.y * b[s];
       }
     }
@@ -93,15 +88,14 @@ struct Ahead {
 
 constexpr int BETWEEN = 16;  // tokens between checkpoints
 
-// Where this thread's states before token index · BETWEEN are kept: side by side in a warp.
+// The states of this block before token index · BETWEEN: (N, LANES), however threads share them.
 __device__ __forceinline__ long checkpoint(long index, long tokens) {
   long count = (tokens + BETWEEN - 1) / BETWEEN;
-  long block = (blockIdx.y * count + index) * gridDim.x + blockIdx.x;
-  return (block * THREADS + threadIdx.x) * STATES;
+  return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * LANES;
 }
 
 // y (B, T, I), last (B, I, N); checkpoints null: none.
-extern "C" __global__ void __launch_bounds__(THREADS) forward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) forward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
@@ -118,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     bool real = n < N && own < channels;
-    rate[s] = real ? a[(long)own * N + n] * LOG2E : 0.f;
+    rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
     h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
   }
 
@@ -166,18 +160,19 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     __syncthreads();
 
     if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
-    // Two tokens at a time: the exponentials of the next two are under way while these advance,
+    // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
     // and no load waits for a store that might touch the same address.
     Ahead ahead, now;
     ahead.look(tile, 0, rate);
-    EACH for (int t = 0; t < FORWARD; t += 2) {
+    EACH for (int t = 0; t < FORWARD; t += LOOK) {
       now = ahead;
-      if (t + 2 < FORWARD) ahead.look(tile, t + 2, rate);
+      if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
       if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
-        long at = checkpoint((start + t) / BETWEEN, tokens);
-        write<STATES>(checkpoints + at, h);
+        float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
+        EACH for (int s = 0; s < STATES; s++)
+          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
       }
-      EACH for (int i = 0; i < 2; i++) {
+      EACH for (int i = 0; i < LOOK; i++) {
         float sum = 0.f;
         EACH for (int s = 0; s < STATES; s++) {
           h[s] = now.decays[i][s] * h[s] + now.inputs[i][s];
@@ -264,7 +259,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     bool real = n < N && own < channels;
-    rate[s] = real ? a[(long)own * N + n] * LOG2E : 0.f;
+    rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
     dh[s] = real && d_last ? d_last[(sequence * channels + own) * N + n] : 0.f;
     d_rate[s] = 0.f;
   }
@@ -298,7 +293,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
     long row = (first + start + map_token) * N;
     next_map = fetch<STATE_VECTOR, STATES>(
         (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
-    read<STATES>(checkpoints + checkpoint(index, tokens), next_h);
+    const float* from = checkpoints + checkpoint(index, tokens) + lane;
+    EACH for (int s = 0; s < STATES; s++) {
+      int n = warp * STATES + s;
+      next_h[s] = n < N ? from[n * LANES] : 0.f;
+    }
   };
 
   fetch_tile(tiles - 1);
@@ -320,8 +319,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       }
     }
     spread(next_map, brings_b ? &tile.b[map_token][map_state] : &tile.c[map_token][map_state]);
-    float h[BACKWARD][STATES], before[STATES];
-    EACH for (int s = 0; s < STATES; s++) before[s] = next_h[s];
+    float h[BACKWARD][STATES], before[STATES], origin[STATES];
+    EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s];
     __syncthreads();
 
     if (index > 0) fetch_tile(index - 1);
@@ -330,7 +329,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       float bt[STATES];
       read<STATES>(&tile.b[t][warp * STATES], bt);
       EACH for (int s = 0; s < STATES; s++) {
-        before[s] = decay(step.x * rate[s], t * STATES + s) * before[s] + step.y * bt[s];
+        before[s] = Exactly::decay(step.x * rate[s]) * before[s] + step.y * bt[s];
         h[t][s] = before[s];
       }
     }
@@ -351,10 +350,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
           dh[s] += gated * ct[s];
           value[i * 2 * STATES + s] = dh[s] * step.y;
           inputs[i] += dh[s] * bt[s];
-          float exponent = dh[s] * (h[t][s] - step.y * bt[s]);  // decay · previous h
+          dh[s] *= Exactly::decay(step.x * rate[s]);
+          float exponent = dh[s] * (t > 0 ? h[t - 1][s] : origin[s]);
           d_rate[s] += exponent * step.x;
           rates[i] += exponent * rate[s];
-          dh[s] *= decay(step.x * rate[s], t * STATES + s);
         }
       }
       float sum = sum_each<32>(value);
@@ -395,7 +394,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
         out_z[i] = wide(raw_dy.at[i]) * (reads[i] + skip[i] * in) *
                    (open * (1.f + gate * (1.f - open)));
         out_u[i] = inputs[i] * step + gated * skip[i];
-        out_delta[i] = (rates[i] * LN2 + inputs[i] * in) *
+        out_delta[i] = (rates[i] / Exactly::RATE + inputs[i] * in) *
                        Exactly::sigmoid(wide(raw_delta.at[i]) + bias[i]);
         d_skip[i] += gated * in;
         d_bias[i] += out_delta[i];
@@ -479,7 +478,7 @@ extern "C" __global__ void step(
   float in = wide(u[at]), gate = wide(z[at]);
   float step = Exactly::softplus(wide(delta[at]) + delta_bias[own]), sum = d[own] * in;
   EACH_OF(8) for (int n = 0; n < N; n++) {
-    float h = exp2_fast(step * LOG2E * a[(long)own * N + n]) * state[at * N + n] +
+    float h = Exactly::decay(step * (Exactly::RATE * a[(long)own * N + n])) * state[at * N + n] +
               step * in * wide(b[sequence * N + n]);
     state[at * N + n] = h;
     sum += h * wide(c[sequence * N + n]);
