@@ -87,6 +87,7 @@ final class Experiments {
     @Override
     public List<Timing> time(Kernels room) {
       double bytes = 2.0 * 8 * 2048 * 1536;
+      Tensor dy = normal(BF16, 8, 2048, 1536);
       return List.of(
           new Timing(
               "forward (8, 2048, 1536) width 4",
@@ -98,7 +99,8 @@ final class Experiments {
               3 * bytes,
               0,
               variants(
-                  k -> inputs(BF16, 8, 2048, 1536), in -> room.causalConv().backward(in, in.x()))));
+                  k -> inputs(BF16, 8, 2048, 1536),
+                  in -> room.causalConv().backward(in, dy))));
     }
   }
 
@@ -190,8 +192,8 @@ final class Experiments {
               5 * bytes,
               0,
               variants(
-                  k -> new Tensor[] {normal(BF16, shape), normal(BF16, shape)},
-                  x -> room.swiGlu().backward(x[0], x[1], x[0]))));
+                  k -> new Tensor[] {normal(BF16, shape), normal(BF16, shape), normal(BF16, shape)},
+                  x -> room.swiGlu().backward(x[0], x[1], x[2]))));
     }
   }
 

@@ -86,6 +86,7 @@ record ScanExperiment() implements Experiment {
       String shape = " (" + s[0] + ", " + s[1] + ", " + s[2] + ") N 16";
       double bytes = 2.0 * s[0] * s[1] * s[2];
       Inputs in = inputs(BF16, s[0], s[1], s[2], 16);
+      Tensor dy = normal(BF16, s[0], s[1], s[2]);
       List<Inputs> sets = List.of(in, inputs(BF16, s[0], s[1], s[2], 16));
       timings.add(
           new Timing(
@@ -108,7 +109,7 @@ record ScanExperiment() implements Experiment {
                   k -> sets.get(k % 2),
                   x -> {
                     var out = room.selectiveScan().forward(x, true);
-                    room.selectiveScan().backward(x, out.checkpoints(), x.u(), null);
+                    room.selectiveScan().backward(x, out.checkpoints(), dy, null);
                   })));
     }
     return timings;
