@@ -15,7 +15,6 @@ import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
-import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.text.Tokenizer;
@@ -147,7 +146,7 @@ final class TrainingRun implements AutoCloseable {
       long[] began = {System.nanoTime()};
       if (step() < last) {
         trainer.run(
-            _ -> List.of(batch()),
+            data,
             s -> {
               double seconds = (System.nanoTime() - began[0]) / 1e9;
               report(s, seconds, progress);
@@ -165,11 +164,6 @@ final class TrainingRun implements AutoCloseable {
 
   private static boolean due(int every, long step) {
     return every > 0 && step % every == 0;
-  }
-
-  private Batch batch() {
-    var next = data.next();
-    return new Batch(next.inputs(), next.targets(), next.inputs().numel());
   }
 
   private void report(Trainer.Step s, double seconds, Progress progress) {

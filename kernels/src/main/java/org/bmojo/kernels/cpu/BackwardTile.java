@@ -30,7 +30,9 @@ final class BackwardTile {
   private final float[] dLogits = new float[KeyBlock.KEYS * WIDTH];
   private final float[] logSumExp = new float[WIDTH];
   private final float[] delta = new float[WIDTH];
-  private final float[] row, lanes = new float[LANES];
+  private final float[] halves = new float[KeyBlock.KEYS * LANES];
+  private final float[] sums = new float[KeyBlock.KEYS];
+  private final float[] row;
 
   BackwardTile(TileLogits logits, boolean eidetic, float scale) {
     this.logits = logits;
@@ -121,11 +123,16 @@ final class BackwardTile {
     }
   }
 
+  /** A bias is added to the logits of all queries, so its gradient is the sum of theirs. */
   private void bias(KeyBlock block) {
-    for (int r = logits.from; r < Math.min(logits.end, block.count); r++) {
-      FloatVector both = load(dLogits, r * WIDTH).add(load(dLogits, r * WIDTH + LANES));
-      block.dBias[logits.head * KeyBlock.KEYS + r] += Lanes.sum(both, lanes);
+    int rows = logits.end - logits.from;
+    for (int r = 0; r < rows; r++) {
+      int at = (logits.from + r) * WIDTH;
+      load(dLogits, at).add(load(dLogits, at + LANES)).intoArray(halves, r * LANES);
     }
+    LaneSums.of(halves, rows, sums);
+    int first = logits.head * KeyBlock.KEYS + logits.from;
+    for (int r = 0; r < rows; r++) block.dBias[first + r] += sums[r];
   }
 
   /** Writes the gradient of the tile's queries, whose first token is {@code token}. */

@@ -3,7 +3,6 @@ package org.bmojo.kernels.cpu;
 import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.javacpp.DoublePointer;
-import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -22,7 +21,7 @@ public final class CpuEideticSelect implements EideticSelect {
     long[] positions = new long[batch * chunks * capacity], rows = positions.clone();
     try (Scope scope = new Scope()) {
       double[] recent = doubles(scores), keptScore = doubles(keptScores);
-      long[] kept = longs(keptPositions);
+      long[] kept = Longs.of(keptPositions);
       Cores.forEach(
           batch,
           b -> {
@@ -53,13 +52,6 @@ public final class CpuEideticSelect implements EideticSelect {
     double[] values = new double[(int) t.numel()];
     Tensor wide = t.to(ScalarType.Double).contiguous();
     if (values.length > 0) new DoublePointer(wide.data_ptr()).get(values);
-    return values;
-  }
-
-  private static long[] longs(Tensor t) {
-    long[] values = new long[(int) t.numel()];
-    Tensor rows = t.contiguous();
-    if (values.length > 0) new LongPointer(rows.data_ptr()).get(values);
     return values;
   }
 

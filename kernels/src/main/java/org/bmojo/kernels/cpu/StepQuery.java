@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
 final class StepQuery {
   private final int dim;
   private final int stride; // D and padding, zero in the padding
-  private final float[] q, out, lanes = new float[LANES], weights = new float[KeyBlock.KEYS];
+  private final float[] q, out;
+  private final float[] products = new float[KeyBlock.KEYS * LANES];
+  private final float[] weights = new float[KeyBlock.KEYS];
   private float max = ForwardTile.NOTHING_SEEN;
   private float sum;
 
@@ -35,11 +37,14 @@ final class StepQuery {
    * @param bias of the block's keys, from {@code at} on, or null
    */
   void attend(KeyBlock block, @Nullable Floats bias, long at) {
+    for (int r = 0; r < block.count; r++) {
+      multiply(block.k, r * stride).intoArray(products, r * LANES);
+    }
+    LaneSums.of(products, block.count, weights);
     float top = max;
     for (int r = 0; r < block.count; r++) {
-      float logit = dot(block.k, r * stride) + (bias == null ? 0 : bias.get(at + r));
-      weights[r] = logit;
-      top = Math.max(top, logit);
+      if (bias != null) weights[r] += bias.get(at + r);
+      top = Math.max(top, weights[r]);
     }
     rescale(top);
     exponentiate(block.count);
@@ -52,10 +57,11 @@ final class StepQuery {
     }
   }
 
-  private float dot(float[] k, int at) {
+  /** The products of the query and a key, still to be summed over the lanes. */
+  private FloatVector multiply(float[] k, int at) {
     FloatVector s = load(q, 0).mul(load(k, at));
     for (int d = LANES; d < stride; d += LANES) s = load(q, d).fma(load(k, at + d), s);
-    return Lanes.sum(s, lanes);
+    return s;
   }
 
   /** Makes {@code top} the largest logit so far. */

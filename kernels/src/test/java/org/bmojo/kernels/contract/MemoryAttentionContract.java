@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What every room's memory attention must do. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class MemoryAttentionContract {
-  private static final int DRAWN = 20;
+  private static final int DRAWN = 8;
 
   abstract Room room();
 
