@@ -59,6 +59,13 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     }
   }
 
+  /** A model whose weights have shapes but no memory: its names and numbers, however large. */
+  public static LanguageModel shapesOnly(ModelConfig config) {
+    try (Scope scope = new Scope()) {
+      return new LanguageModel(config, Initializer.shapesOnly());
+    }
+  }
+
   /** What the model is made of. */
   public ModelConfig config() {
     return config;
