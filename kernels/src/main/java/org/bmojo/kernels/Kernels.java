@@ -6,22 +6,28 @@ import org.bmojo.kernels.cpu.CpuSelectiveScan;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
+import org.bmojo.kernels.op.GatedDelta;
+import org.bmojo.kernels.op.GatedRidge;
 import org.bmojo.kernels.op.InnovationScore;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.op.SwiGlu;
 import org.bmojo.kernels.reference.ReferenceAdamW;
 import org.bmojo.kernels.reference.ReferenceCausalConv;
 import org.bmojo.kernels.reference.ReferenceEideticSelect;
+import org.bmojo.kernels.reference.ReferenceGatedDelta;
+import org.bmojo.kernels.reference.ReferenceGatedRidge;
 import org.bmojo.kernels.reference.ReferenceInnovationScore;
 import org.bmojo.kernels.reference.ReferenceLinearCrossEntropy;
 import org.bmojo.kernels.reference.ReferenceMemoryAttention;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
+import org.bmojo.kernels.reference.ReferenceSsd;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
 import org.bytedeco.pytorch.Tensor;
 
@@ -37,7 +43,10 @@ public record Kernels(
     Rotary rotary,
     SwiGlu swiGlu,
     LinearCrossEntropy linearCrossEntropy,
-    AdamW adamW) {
+    AdamW adamW,
+    Ssd ssd,
+    GatedDelta gatedDelta,
+    GatedRidge gatedRidge) {
 
   /** libtorch compositions: every type, every device. */
   public static final Kernels REFERENCE =
@@ -52,7 +61,10 @@ public record Kernels(
           new ReferenceRotary(),
           new ReferenceSwiGlu(),
           new ReferenceLinearCrossEntropy(),
-          new ReferenceAdamW());
+          new ReferenceAdamW(),
+          new ReferenceSsd(),
+          new ReferenceGatedDelta(),
+          new ReferenceGatedRidge());
 
   private static final Picker PICKER = Picker.ofThisJvm();
 
@@ -95,6 +107,9 @@ public record Kernels(
             REFERENCE.rotary,
             REFERENCE.swiGlu,
             REFERENCE.linearCrossEntropy,
-            REFERENCE.adamW);
+            REFERENCE.adamW,
+            REFERENCE.ssd,
+            REFERENCE.gatedDelta,
+            REFERENCE.gatedRidge);
   }
 }
