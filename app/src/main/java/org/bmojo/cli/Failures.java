@@ -16,7 +16,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns what a command threw into one line on standard error and an exit code. */
 final class Failures implements IExecutionExceptionHandler, IParameterExceptionHandler {
-  private static final int INTERRUPTED = 130;
+  static final int INTERRUPTED = 130;
 
   private final Main main;
 

@@ -13,7 +13,16 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bmojo",
     description = "Sequence models with fading and eidetic memory: train, study and serve them.",
-    subcommands = {Doctor.class, HelpCommand.class},
+    subcommands = {
+      Train.class,
+      Generate.class,
+      Eval.class,
+      Info.class,
+      Logits.class,
+      Layer.class,
+      Doctor.class,
+      HelpCommand.class
+    },
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
@@ -24,8 +33,10 @@ import picocli.CommandLine.Spec;
     commandListHeading = "%nCommands:%n",
     footerHeading = "%nExamples:%n",
     footer = {
-      "  ./bmojo doctor           is this machine ready?",
-      "  ./bmojo help doctor      what a command does, its options and examples"
+      "  ./bmojo doctor                            is this machine ready?",
+      "  ./bmojo train book.txt --out runs/book    a model from a text",
+      "  ./bmojo generate runs/book \"Once\"         which then goes on by itself",
+      "  ./bmojo help train                        what a command does, its options and examples"
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {

@@ -96,6 +96,13 @@ public final class Progress implements AutoCloseable {
     if (bar != null) bar.setExtraMessage(words);
   }
 
+  /** Prints lines of their own, above the bar where there is one. */
+  public synchronized void say(String words) {
+    // Back to the line's start and clear it: the bar draws itself anew below.
+    if (bar != null) lines.print("\r\033[2K");
+    lines.println(words);
+  }
+
   /** Ends the bar, or the plain lines with a last one. */
   @Override
   public synchronized void close() {

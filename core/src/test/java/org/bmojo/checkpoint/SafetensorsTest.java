@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -81,7 +83,8 @@ class SafetensorsTest {
 
   @Test
   void stridesAreFlattenedAndGradientsLeftBehind() {
-    Tensor t = random(new long[] {13, 7}, Dtype.F32).requires_grad_(true);
+    Tensor t = random(new long[] {13, 7}, Dtype.F32);
+    t.requires_grad_(true);
     Path file = folder.resolve("t");
     Safetensors.write(file, Map.of("t", t.t()), Map.of());
     try (Safetensors saved = Safetensors.open(file)) {
@@ -179,12 +182,12 @@ class SafetensorsTest {
   }
 
   private static Tensor random(long[] shape, Dtype dtype) {
-    Tensor t = torch.randn(shape).mul(new org.bytedeco.pytorch.Scalar(50.0));
-    return dtype == Dtype.BOOL ? t.gt(new org.bytedeco.pytorch.Scalar(0.0)) : t.to(dtype.torch());
+    Tensor t = torch.randn(shape).mul(new Scalar(50.0));
+    return dtype == Dtype.BOOL ? t.gt(new Scalar(0.0)) : t.to(dtype.torch());
   }
 
-  private static org.bytedeco.pytorch.LongOptional opt(long value) {
-    return new org.bytedeco.pytorch.LongOptional(value);
+  private static LongOptional opt(long value) {
+    return new LongOptional(value);
   }
 
   private static byte[] bytes(Path file) {

@@ -1,0 +1,104 @@
+package org.bmojo.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.error.BadInput;
+import org.bmojo.generate.Generator;
+import org.bmojo.generate.TextGenerator;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code bmojo generate}: continues a text, or sequences of ids. */
+@Command(
+    name = "generate",
+    description = "Continues a text, or sequences of token ids, with a trained model.",
+    footer = {
+      "  ./bmojo generate runs/book \"It was a dark\"",
+      "  ./bmojo generate runs/book --temperature 0.5 -n 500     begin a document",
+      "  ./bmojo generate runs/book --ids ids.txt --greedy -n 16 --json"
+    })
+final class Generate implements Callable<Integer> {
+  @Mixin Answer answer;
+  @Mixin Sampling sampling;
+
+  @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
+  Path folder;
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "PROMPT",
+      description = "The text to continue; without one a document begins.")
+  @Nullable String prompt;
+
+  @Option(
+      names = "--ids",
+      paramLabel = "FILE",
+      description =
+          "Continue these instead: one sequence of ids a line, separated by spaces, all of one"
+              + " length. Needs no tokenizer.")
+  @Nullable Path ids;
+
+  @Option(
+      names = {"-n", "--tokens"},
+      paramLabel = "N",
+      description = "At most so many new tokens (${DEFAULT-VALUE}).")
+  int tokens = 200;
+
+  /**
+   * @param sequences prompts and what follows them
+   */
+  record Sequences(int[][] sequences) {
+    private String text() {
+      return Arrays.stream(sequences)
+          .map(row ->
+              Arrays.stream(row).mapToObj(Integer::toString).collect(Collectors.joining(" ")))
+          .collect(Collectors.joining(System.lineSeparator()));
+    }
+  }
+
+  /**
+   * @param prompt as it was given
+   * @param text what follows it
+   */
+  record Text(String prompt, String text) {}
+
+  @Override
+  public Integer call() {
+    if (ids != null && prompt != null) {
+      throw new BadInput("a prompt and --ids", "expected one of the two", "Leave one out");
+    }
+    int[][] prompts = ids == null ? null : IdsFile.read(ids);
+    var sampler = sampling.sampler();
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      if (prompts != null) {
+        Sequences sequences =
+            new Sequences(new Generator(checkpoint.model()).generate(prompts, tokens, sampler));
+        answer.print(sequences, sequences.text());
+        return ExitCode.OK;
+      }
+      var generator = new TextGenerator(checkpoint.model(), checkpoint.tokenizer());
+      String start = prompt == null ? "" : prompt;
+      if (answer.isJson()) {
+        answer.print(new Text(start, generator.complete(start, tokens, sampler)), "");
+        return ExitCode.OK;
+      }
+      PrintWriter out = answer.command.commandLine().getOut();
+      out.print(start);
+      generator.stream(start, tokens, sampler, piece -> {
+        out.print(piece);
+        out.flush();
+      });
+      out.println();
+      return ExitCode.OK;
+    }
+  }
+}

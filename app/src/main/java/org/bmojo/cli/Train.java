@@ -1,0 +1,175 @@
+package org.bmojo.cli;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
+import org.bmojo.error.BadInput;
+import org.bmojo.eval.TextScore;
+import org.bmojo.text.ByteTokenizer;
+import org.bmojo.text.Tokenizer;
+import org.bmojo.train.Optimizer;
+import org.bmojo.train.Schedule;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code bmojo train}: a language model from a text. */
+@Command(
+    name = "train",
+    description = {
+      "Trains a language model on a text.",
+      "The run's folder holds the model, the text as tokens, and metrics.jsonl. A run that was"
+          + " stopped, in whatever way, goes on with --resume as if it had not been."
+    },
+    footer = {
+      "  ./bmojo train book.txt --out runs/book",
+      "  ./bmojo train jdk --out runs/java --model bmojo-small --steps 2000 --sample-every 500",
+      "  ./bmojo train wiki.jsonl.gz#body --out runs/wiki --tokenizer gpt2/tokenizer.json",
+      "  ./bmojo train --resume --out runs/book",
+      "  tail -f runs/book/metrics.jsonl"
+    })
+final class Train implements Callable<Integer> {
+  @Mixin Answer answer;
+  @Mixin TrainOptions options;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "DATA",
+      description =
+          "A text file, folder, .zip, .jar, .gz, .jsonl (FILE.jsonl#FIELD), or the word jdk for"
+              + " the JDK's own source.")
+  @Nullable String data;
+
+  @Option(names = "--out", required = true, paramLabel = "RUN", description = "The run's folder.")
+  Path out;
+
+  @Option(
+      names = "--resume",
+      description = "Go on with the run in RUN, or begin it if there is none.")
+  boolean resume;
+
+  @Option(
+      names = "--stop-after",
+      paramLabel = "STEP",
+      description = "Stop there, as if interrupted; --resume goes on.")
+  long stopAfter = Long.MAX_VALUE;
+
+  @Option(
+      names = "--eval-every",
+      paramLabel = "N",
+      description = "Score held-out documents every N steps; 0 for never (${DEFAULT-VALUE}).")
+  int evalEvery = 200;
+
+  @Option(
+      names = "--eval-tokens",
+      paramLabel = "N",
+      description = "Score that many of their tokens (${DEFAULT-VALUE}).")
+  long evalTokens = 20_000;
+
+  @Option(
+      names = "--sample-every",
+      paramLabel = "N",
+      description = "Write something every N steps; 0 for never (${DEFAULT-VALUE}).")
+  int sampleEvery;
+
+  @Option(
+      names = "--save-every",
+      paramLabel = "N",
+      description = "Save every N steps; 0 for at the end only (${DEFAULT-VALUE}).")
+  int saveEvery = 200;
+
+  /**
+   * @param steps taken in all
+   * @param loss of the last one, if any was taken now
+   * @param bitsPerByte of held-out documents at the end, if there are any
+   * @param finished whether the schedule's last step was taken
+   */
+  record Outcome(
+      String model,
+      long steps,
+      @Nullable Double loss,
+      @Nullable Double bitsPerByte,
+      boolean finished) {}
+
+  @Override
+  public Integer call() {
+    RunFolder folder = new RunFolder(out);
+    boolean exists = Checkpoint.exists(out);
+    if (exists && !resume) {
+      throw new BadInput(
+          out + " holds a run already",
+          "expected a new folder",
+          "Add --resume to go on with it, or choose another --out");
+    }
+    var every = new TrainingRun.Every(evalEvery, sampleEvery, saveEvery, evalTokens);
+    try (Interrupt interrupt = new Interrupt();
+        TrainingRun run = exists ? resume(folder) : start(folder)) {
+      boolean finished = run.train(every, stopAfter, interrupt);
+      print(folder, run, finished);
+      return interrupt.isAsked() ? Failures.INTERRUPTED : ExitCode.OK;
+    }
+  }
+
+  private TrainingRun start(RunFolder folder) {
+    if (data == null) {
+      throw new BadInput(
+          resume ? "no run in " + out : "no data",
+          "expected a text to train on",
+          "Name a file or folder, or jdk");
+    }
+    Tokenizer tokenizer =
+        options.tokenizer == null || options.tokenizer.equals("byte")
+            ? new ByteTokenizer()
+            : Tokenizer.load(Path.of(options.tokenizer));
+    String name = Objects.requireNonNullElse(options.model, TrainOptions.MODEL);
+    var config = ModelArgument.config(name, tokenizer.vocabulary());
+    return TrainingRun.start(folder, config, tokenizer, options.settings(data));
+  }
+
+  private TrainingRun resume(RunFolder folder) {
+    Checkpoint checkpoint = Checkpoint.open(out);
+    try {
+      TrainingState state = checkpoint.training();
+      if (state == null) {
+        throw new BadInput(
+            out + " holds a model without its training state",
+            "expected training.json",
+            "Resume a run that train made, or start a new one");
+      }
+      options.requireSame(data, state.settings(), checkpoint);
+      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()));
+    } catch (RuntimeException e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  private void print(RunFolder folder, TrainingRun run, boolean finished) {
+    TextScore score = run.score();
+    Outcome outcome =
+        new Outcome(
+            folder.model().toString(),
+            run.step(),
+            Double.isNaN(run.loss()) ? null : run.loss(),
+            score == null ? null : score.bitsPerByte(),
+            finished);
+    StringBuilder text = new StringBuilder();
+    text.append(finished ? "finished" : "stopped").append(" after step ").append(run.step());
+    if (outcome.loss != null) text.append(String.format(Locale.ROOT, ", loss %.4f", outcome.loss));
+    if (outcome.bitsPerByte != null) {
+      text.append(String.format(Locale.ROOT, ", held out %.4f bits per byte", outcome.bitsPerByte));
+    }
+    text.append(System.lineSeparator());
+    text.append(
+        finished
+            ? "Try: ./bmojo generate " + out
+            : "Go on with: ./bmojo train --resume --out " + out);
+    answer.print(outcome, text.toString());
+  }
+}

@@ -1,0 +1,177 @@
+package org.bmojo.cli;
+
+import static java.util.Objects.requireNonNullElse;
+
+import java.util.Objects;
+import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
+import org.bmojo.error.BadInput;
+import org.bmojo.text.ByteTokenizer;
+import org.bmojo.text.Tokenizer;
+import org.bmojo.train.Optimizer;
+import org.bmojo.train.Schedule;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/**
+ * What decides a training run's result. Null where not given: a new run then takes the default, a
+ * resumed one what it began with, and an option that contradicts that is refused.
+ */
+final class TrainOptions {
+  static final String MODEL = "bmojo-small";
+  private static final int BATCH = 8;
+  private static final int CONTEXT = 256;
+  private static final long STEPS = 1000;
+  private static final double RATE = 2e-3;
+  private static final double HELD_OUT = 0.05;
+
+  @Option(
+      names = "--model",
+      paramLabel = "MODEL",
+      description = {
+        "A preset (bmojo-tiny, -small, -medium, -130m …; also bmojo-f, mamba, sliding, hybrid,"
+            + " transformer) or a configuration's JSON; see info (" + MODEL + ")."
+      })
+  @Nullable String model;
+
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "FILE",
+      description = "The word byte, or a tokenizer.json (byte).")
+  @Nullable String tokenizer;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "B",
+      description = "Sequences in a batch (" + BATCH + ").")
+  @Nullable Integer batch;
+
+  @Option(
+      names = "--context",
+      paramLabel = "T",
+      description = "Tokens in a sequence (" + CONTEXT + ").")
+  @Nullable Integer context;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "Updates of the whole run (" + STEPS + "); more than before lengthens it.")
+  @Nullable Long steps;
+
+  @Option(
+      names = "--lr",
+      paramLabel = "RATE",
+      description = "The highest learning rate (" + RATE + ").")
+  @Nullable Double rate;
+
+  @Option(
+      names = "--schedule",
+      paramLabel = "SHAPE",
+      description = "${COMPLETION-CANDIDATES} after the warm-up (COSINE).")
+  Schedule.@Nullable Shape shape;
+
+  @Option(
+      names = "--warmup",
+      paramLabel = "N",
+      description = "Steps to the highest rate (a twentieth of the run).")
+  @Nullable Long warmup;
+
+  @Option(names = "--decay", paramLabel = "X", description = "Weight decay (0.1).")
+  @Nullable Double decay;
+
+  @Option(
+      names = "--clip",
+      paramLabel = "X",
+      description = "Largest norm of the gradients; 0 for any (1).")
+  @Nullable Double clip;
+
+  @Option(
+      names = "--held-out",
+      paramLabel = "SHARE",
+      description = "Share of the documents not trained on (" + HELD_OUT + ").")
+  @Nullable Double heldOut;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Decides weights, split and order: the same seed, the same model (1).")
+  @Nullable Long seed;
+
+  /** Those of a new run; how many tokens the data has is not known yet. */
+  TrainingState.Settings settings(String data) {
+    long length = requireNonNullElse(steps, STEPS);
+    Schedule schedule =
+        new Schedule(
+            requireNonNullElse(shape, Schedule.Shape.COSINE),
+            requireNonNullElse(rate, RATE),
+            0.1,
+            requireNonNullElse(warmup, Math.max(1, length / 20)),
+            length);
+    Optimizer.Settings standard = Optimizer.Settings.STANDARD;
+    Optimizer.Settings optimizer =
+        new Optimizer.Settings(
+            standard.beta1(),
+            standard.beta2(),
+            standard.eps(),
+            requireNonNullElse(decay, standard.decay()),
+            requireNonNullElse(clip, standard.clip()));
+    return new TrainingState.Settings(
+        data,
+        0,
+        requireNonNullElse(heldOut, HELD_OUT),
+        requireNonNullElse(batch, BATCH),
+        requireNonNullElse(context, CONTEXT),
+        requireNonNullElse(seed, 1L),
+        schedule,
+        optimizer);
+  }
+
+  /** A resumed run's, longer if --steps says so. */
+  TrainingState.Settings lengthened(TrainingState.Settings before) {
+    Schedule s = before.schedule();
+    if (steps == null || steps == s.steps()) return before;
+    return before.with(new Schedule(s.shape(), s.peak(), s.floor(), s.warmup(), steps));
+  }
+
+  /** Refuses options that contradict what the run began with. */
+  void requireSame(
+      @Nullable String data, TrainingState.Settings before, Checkpoint checkpoint) {
+    Schedule schedule = before.schedule();
+    requireSame("DATA", data, before.data());
+    requireSame("--batch", batch, before.batch());
+    requireSame("--context", context, before.context());
+    requireSame("--lr", rate, schedule.peak());
+    requireSame("--schedule", shape, schedule.shape());
+    requireSame("--warmup", warmup, schedule.warmup());
+    requireSame("--decay", decay, before.optimizer().decay());
+    requireSame("--clip", clip, before.optimizer().clip());
+    requireSame("--held-out", heldOut, before.heldOut());
+    requireSame("--seed", seed, before.seed());
+    if (steps != null && steps < schedule.steps()) {
+      requireSame("--steps", steps, schedule.steps());
+    }
+    if (tokenizer != null) {
+      Tokenizer given =
+          tokenizer.equals("byte")
+              ? new ByteTokenizer()
+              : Tokenizer.load(java.nio.file.Path.of(tokenizer));
+      if (given.fingerprint() != checkpoint.tokenizer().fingerprint()) {
+        requireSame("--tokenizer", given.name(), checkpoint.tokenizer().name() + " (another)");
+      }
+    }
+    if (model != null) {
+      var config = checkpoint.model().config();
+      if (!ModelArgument.config(model, config.vocabulary()).equals(config)) {
+        requireSame("--model", model, "the configuration in the run's config.json");
+      }
+    }
+  }
+
+  private static <T> void requireSame(String name, @Nullable T given, T before) {
+    if (given == null || Objects.equals(given, before)) return;
+    throw new BadInput(
+        name + " " + given,
+        "expected " + before + ", with which the run began",
+        "Leave it out, or start a new run with another --out");
+  }
+}

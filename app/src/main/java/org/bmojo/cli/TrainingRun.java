@@ -1,0 +1,222 @@
+package org.bmojo.cli;
+
+import java.util.List;
+import java.util.Locale;
+import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
+import org.bmojo.data.BatchSource;
+import org.bmojo.data.Split;
+import org.bmojo.data.TextSource;
+import org.bmojo.data.TokenBatches;
+import org.bmojo.data.TokenShards;
+import org.bmojo.error.BadInput;
+import org.bmojo.eval.TextScore;
+import org.bmojo.eval.TextScorer;
+import org.bmojo.generate.Sampler;
+import org.bmojo.generate.TextGenerator;
+import org.bmojo.model.Batch;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.ModelConfig;
+import org.bmojo.text.Tokenizer;
+import org.bmojo.train.Trainer;
+import org.jspecify.annotations.Nullable;
+
+/** A model being trained in a folder, from its beginning or from where it was left. */
+final class TrainingRun implements AutoCloseable {
+  /**
+   * What else happens, and after how many updates; 0 for never.
+   *
+   * @param eval score held-out documents
+   * @param sample write something
+   * @param save the checkpoint
+   * @param evalTokens how many held-out tokens to score
+   */
+  record Every(int eval, int sample, int save, long evalTokens) {}
+
+  private static final int SAMPLE_TOKENS = 200;
+
+  private final RunFolder folder;
+  private final LanguageModel model;
+  private final Tokenizer tokenizer;
+  private final TrainingState.Settings settings;
+  private final Trainer trainer;
+  private final TokenShards shards;
+  private final @Nullable TokenShards heldOut;
+  private final BatchSource data;
+  private final Metrics metrics;
+  private @Nullable TextScore lastScore;
+  private double lastLoss = Double.NaN;
+
+  private TrainingRun(
+      RunFolder folder,
+      LanguageModel model,
+      Tokenizer tokenizer,
+      TrainingState.Settings settings,
+      TokenShards shards,
+      long step) {
+    this.folder = folder;
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.settings = settings;
+    this.shards = shards;
+    data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
+    trainer = new Trainer(model, settings.optimizer(), settings.schedule());
+    boolean held = TokenShards.exist(folder.tokens(), Split.Part.VALIDATION);
+    heldOut =
+        held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
+    metrics = Metrics.after(folder.metrics(), step);
+  }
+
+  /** Begins, and saves at once, so that there is something to resume from whatever happens. */
+  static TrainingRun start(
+      RunFolder folder, ModelConfig config, Tokenizer tokenizer, TrainingState.Settings plan) {
+    tokenizer.requireFits(config.vocabulary());
+    tokenize(folder, plan, tokenizer);
+    TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
+    TrainingState.Settings settings = plan.withTokens(shards.tokens());
+    LanguageModel model = LanguageModel.create(config, settings.seed());
+    TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, 0);
+    run.save();
+    return run;
+  }
+
+  /** Goes on from a checkpoint, whose model now belongs to the run. */
+  static TrainingRun resume(
+      RunFolder folder, Checkpoint checkpoint, TrainingState.Settings settings) {
+    TrainingState state = checkpoint.training();
+    if (state == null) throw new IllegalStateException("no training state");
+    Tokenizer tokenizer = checkpoint.tokenizer();
+    if (!TokenShards.exist(folder.tokens(), Split.Part.TRAIN)) {
+      tokenize(folder, settings, tokenizer);
+    }
+    TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
+    if (shards.tokens() != settings.tokens()) {
+      throw new BadInput(
+          "the text in " + folder.tokens() + " has " + shards.tokens() + " tokens to train on",
+          "expected the " + settings.tokens() + " that the run began with",
+          "Restore the data, or start a new run");
+    }
+    TrainingRun run =
+        new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, state.step());
+    checkpoint.restore(run.trainer.optimizer());
+    run.data.seek(state.position());
+    return run;
+  }
+
+  private static void tokenize(
+      RunFolder folder, TrainingState.Settings settings, Tokenizer tokenizer) {
+    try (Progress progress = Progress.of("reading " + settings.data() + ", bytes", -1)) {
+      TextSource source = TextSource.of(settings.data());
+      TokenShards.write(
+          folder.tokens(),
+          source.observed(document -> progress.advance(document.utf8().length)),
+          tokenizer,
+          new Split(settings.heldOut(), settings.seed()));
+    }
+  }
+
+  /** Updates taken. */
+  long step() {
+    return trainer.optimizer().steps();
+  }
+
+  /** The loss of the last update; NaN before the first. */
+  double loss() {
+    return lastLoss;
+  }
+
+  /** The last score of held-out documents, if there was one. */
+  @Nullable TextScore score() {
+    return lastScore;
+  }
+
+  /**
+   * Trains until the schedule ends, {@code until} is reached or somebody interrupts, and saves.
+   *
+   * @return whether the schedule was finished
+   */
+  boolean train(Every every, long until, Interrupt interrupt) {
+    long last = Math.min(until, settings.schedule().steps());
+    try (Progress progress = Progress.of("training", last - step())) {
+      long[] began = {System.nanoTime()};
+      if (step() < last) {
+        trainer.run(
+            _ -> List.of(batch()),
+            s -> {
+              double seconds = (System.nanoTime() - began[0]) / 1e9;
+              report(s, seconds, progress);
+              boolean goOn = s.number() < last && !interrupt.isAsked();
+              if (!goOn || due(every.eval(), s.number())) evaluate(every, progress, interrupt);
+              if (due(every.sample(), s.number())) sample(progress);
+              if (!goOn || due(every.save(), s.number())) save();
+              began[0] = System.nanoTime();
+              return goOn;
+            });
+      }
+    }
+    return step() >= settings.schedule().steps();
+  }
+
+  private static boolean due(int every, long step) {
+    return every > 0 && step % every == 0;
+  }
+
+  private Batch batch() {
+    var next = data.next();
+    return new Batch(next.inputs(), next.targets(), next.inputs().numel());
+  }
+
+  private void report(Trainer.Step s, double seconds, Progress progress) {
+    lastLoss = s.loss();
+    metrics.write(
+        new Metrics.Step(
+            "step",
+            s.number(),
+            s.loss(),
+            s.gradientNorm(),
+            s.learningRate(),
+            s.tokens(),
+            seconds));
+    progress.note(String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
+    progress.advance(1);
+  }
+
+  private void evaluate(Every every, Progress progress, Interrupt interrupt) {
+    if (heldOut == null || every.eval() == 0 || interrupt.isAsked()) return;
+    TextScorer scorer = new TextScorer(model, tokenizer, every.evalTokens());
+    scorer.add(heldOut);
+    TextScore score = scorer.score();
+    lastScore = score;
+    metrics.write(
+        new Metrics.Evaluation(
+            "evaluation", step(), score.bitsPerByte(), score.perplexity(), score.bytes()));
+    progress.say(
+        String.format(
+            Locale.ROOT,
+            "step %d: loss %.4f, held out %.4f bits per byte",
+            step(),
+            lastLoss,
+            score.bitsPerByte()));
+  }
+
+  private void sample(Progress progress) {
+    Sampler sampler = Sampler.random(0.8, 0, 0.95, step());
+    String text = new TextGenerator(model, tokenizer).complete("", SAMPLE_TOKENS, sampler);
+    metrics.write(new Metrics.Sample("sample", step(), text));
+    progress.say("step " + step() + " writes:" + System.lineSeparator() + text.indent(2));
+  }
+
+  private void save() {
+    TrainingState state = new TrainingState(step(), data.position(), settings);
+    Checkpoint.save(folder.model(), model, tokenizer, trainer.optimizer(), state);
+  }
+
+  @Override
+  public void close() {
+    metrics.close();
+    trainer.close();
+    model.close();
+    shards.close();
+    if (heldOut != null) heldOut.close();
+  }
+}

@@ -1,0 +1,141 @@
+package org.bmojo.report;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Rectangle;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jfree.chart.ChartFactory;
+import org.jfree.chart.JFreeChart;
+import org.jfree.chart.axis.ValueAxis;
+import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.plot.CategoryPlot;
+import org.jfree.chart.plot.Plot;
+import org.jfree.chart.plot.PlotOrientation;
+import org.jfree.chart.plot.XYPlot;
+import org.jfree.chart.renderer.category.BarRenderer;
+import org.jfree.chart.renderer.category.StandardBarPainter;
+import org.jfree.chart.title.LegendTitle;
+import org.jfree.data.category.DefaultCategoryDataset;
+import org.jfree.data.xy.XYSeries;
+import org.jfree.data.xy.XYSeriesCollection;
+import org.jfree.svg.SVGGraphics2D;
+import org.jfree.svg.SVGHints;
+import org.jfree.svg.ViewBox;
+
+/** Charts as SVG, in colours that read on light and dark pages. */
+public final class Chart {
+  private static final int WIDTH = 760;
+  private static final int HEIGHT = 340;
+  private static final int MOST_POINTS = 400;
+  // Text and lines between black and white: legible on both.
+  private static final Color INK = new Color(0x80, 0x86, 0x8f);
+  private static final Color GRID = new Color(0x80, 0x86, 0x8f, 70);
+  // Okabe and Ito's palette, told apart by colour-blind readers too.
+  private static final Color[] PALETTE = {
+    new Color(0xD5, 0x5E, 0x00),
+    new Color(0x00, 0x72, 0xB2),
+    new Color(0x00, 0x9E, 0x73),
+    new Color(0xCC, 0x79, 0xA7),
+    new Color(0xE6, 0x9F, 0x00),
+    new Color(0x56, 0xB4, 0xE9)
+  };
+
+  private Chart() {}
+
+  /** One line: y over x, smoothed to at most some hundred points. */
+  public record Line(String name, List<Double> x, List<Double> y) {
+    /** The values over 1, 2, 3, … */
+    public static Line counted(String name, List<Double> y) {
+      List<Double> x = IntStream.rangeClosed(1, y.size()).asDoubleStream().boxed().toList();
+      return new Line(name, x, y);
+    }
+  }
+
+  /** Lines over a common axis. */
+  public static String lines(String xLabel, String yLabel, List<Line> lines) {
+    XYSeriesCollection data = new XYSeriesCollection();
+    for (Line line : lines) {
+      XYSeries series = new XYSeries(line.name);
+      int block = Math.max(1, line.y.size() / MOST_POINTS);
+      for (int from = 0; from < line.y.size(); from += block) {
+        int to = Math.min(from + block, line.y.size());
+        double mean = line.y.subList(from, to).stream().mapToDouble(v -> v).average().orElse(0);
+        series.add((double) line.x.get(to - 1), mean);
+      }
+      data.addSeries(series);
+    }
+    JFreeChart chart =
+        ChartFactory.createXYLineChart(
+            null, xLabel, yLabel, data, PlotOrientation.VERTICAL, lines.size() > 1, false, false);
+    XYPlot plot = chart.getXYPlot();
+    for (int i = 0; i < lines.size(); i++) {
+      plot.getRenderer().setSeriesPaint(i, PALETTE[i % PALETTE.length]);
+      plot.getRenderer().setSeriesStroke(i, new BasicStroke(2f));
+    }
+    plot.setDomainGridlinePaint(GRID);
+    plot.setRangeGridlinePaint(GRID);
+    style(plot.getDomainAxis());
+    style(plot.getRangeAxis());
+    return svg(chart, plot);
+  }
+
+  /** One bar for each entry, in the map's order, with values between 0 and {@code top}. */
+  public static String bars(String yLabel, double top, Map<String, Double> values) {
+    DefaultCategoryDataset data = new DefaultCategoryDataset();
+    values.forEach((name, value) -> data.addValue(value, name, name));
+    JFreeChart chart =
+        ChartFactory.createBarChart(
+            null, null, yLabel, data, PlotOrientation.VERTICAL, false, false, false);
+    CategoryPlot plot = chart.getCategoryPlot();
+    BarRenderer bars = new OneColourEach();
+    bars.setBarPainter(new StandardBarPainter());
+    bars.setShadowVisible(false);
+    bars.setMaximumBarWidth(0.14);
+    plot.setRenderer(bars);
+    plot.setRangeGridlinePaint(GRID);
+    plot.getRangeAxis().setRange(0, top);
+    plot.getDomainAxis().setTickLabelPaint(INK);
+    style(plot.getRangeAxis());
+    return svg(chart, plot);
+  }
+
+  /** Every category is its own row of the data: without this, bars would stand side by side. */
+  private static final class OneColourEach extends BarRenderer {
+    private static final long serialVersionUID = 1L;
+
+    OneColourEach() {
+      setItemMargin(-1);
+      for (int i = 0; i < PALETTE.length; i++) setSeriesPaint(i, PALETTE[i]);
+    }
+  }
+
+  private static void style(ValueAxis axis) {
+    axis.setLabelPaint(INK);
+    axis.setTickLabelPaint(INK);
+    axis.setAxisLinePaint(INK);
+    axis.setTickMarkPaint(INK);
+  }
+
+  private static String svg(JFreeChart chart, Plot plot) {
+    Color nothing = new Color(0, 0, 0, 0);
+    chart.setBackgroundPaint(nothing);
+    plot.setBackgroundPaint(nothing);
+    plot.setOutlineVisible(false);
+    LegendTitle legend = chart.getLegend();
+    if (legend != null) {
+      legend.setBackgroundPaint(nothing);
+      legend.setItemPaint(INK);
+      legend.setItemFont(new Font(Font.SANS_SERIF, Font.PLAIN, 13));
+      legend.setFrame(BlockBorder.NONE);
+    }
+    SVGGraphics2D graphics = new SVGGraphics2D(WIDTH, HEIGHT);
+    graphics.setRenderingHint(JFreeChart.KEY_SUPPRESS_SHADOW_GENERATION, true);
+    graphics.setRenderingHint(
+        SVGHints.KEY_TEXT_RENDERING, SVGHints.VALUE_TEXT_RENDERING_LEGIBILITY);
+    chart.draw(graphics, new Rectangle(WIDTH, HEIGHT));
+    return graphics.getSVGElement(null, true, new ViewBox(0, 0, WIDTH, HEIGHT), null, null);
+  }
+}
