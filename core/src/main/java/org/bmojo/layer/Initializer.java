@@ -3,20 +3,24 @@ package org.bmojo.layer;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes initial weights: the same seed and order of calls give the same bytes on every machine.
  * Drawn in float32 on the CPU, then converted.
  */
 public final class Initializer {
-  private final Generator generator;
+  private final @Nullable Generator generator; // null: shapes only
   private final ScalarType type;
 
   /**
@@ -24,9 +28,23 @@ public final class Initializer {
    * @param type of the weights
    */
   public Initializer(long seed, ScalarType type) {
-    this.generator = torch.make_generator_cpu(seed);
-    this.generator.retainReference();
+    Generator fresh = torch.make_generator_cpu(seed);
+    fresh.retainReference();
+    this.generator = fresh;
     this.type = type;
+  }
+
+  private Initializer(ScalarType type) {
+    this.generator = null;
+    this.type = type;
+  }
+
+  /**
+   * Weights without numbers (on libtorch's device "meta"), which take no memory: for a model whose
+   * weights will come from a file.
+   */
+  public static Initializer shapes(ScalarType type) {
+    return new Initializer(type);
   }
 
   /** The type of the weights made. */
@@ -37,7 +55,8 @@ public final class Initializer {
   /** Normal with mean 0. */
   public Tensor normal(double deviation, long... shape) {
     try (Scope scope = new Scope()) {
-      Tensor t = blank(shape).normal_(0, deviation, new GeneratorOptional(generator));
+      Tensor t = blank(shape);
+      if (generator != null) t.normal_(0, deviation, new GeneratorOptional(generator));
       return scope.keep(t.to(type));
     }
   }
@@ -45,7 +64,8 @@ public final class Initializer {
   /** Uniform in [low, high). */
   public Tensor uniform(double low, double high, long... shape) {
     try (Scope scope = new Scope()) {
-      Tensor t = blank(shape).uniform_(low, high, new GeneratorOptional(generator));
+      Tensor t = blank(shape);
+      if (generator != null) t.uniform_(low, high, new GeneratorOptional(generator));
       return scope.keep(t.to(type));
     }
   }
@@ -53,19 +73,38 @@ public final class Initializer {
   /** One value everywhere. */
   public Tensor constant(double value, long... shape) {
     try (Scope scope = new Scope()) {
-      return scope.keep(blank(shape).fill_(scalar(value)).to(type));
+      Tensor t = blank(shape);
+      if (generator != null) t.fill_(scalar(value));
+      return scope.keep(t.to(type));
     }
   }
 
   /** 1 … n in every row, (rows, n). */
   public Tensor counting(long rows, long n) {
     try (Scope scope = new Scope()) {
+      if (generator == null) return scope.keep(blank(rows, n).to(type));
       Tensor row = torch.arange(new Scalar(1L), new Scalar(n + 1)).to(ScalarType.Double);
       return scope.keep(row.unsqueeze(0).repeat(rows, 1).to(type));
     }
   }
 
-  private static Tensor blank(long... shape) {
-    return torch.empty(shape, new TensorOptions(ScalarType.Float), null);
+  /** Ones where row i repeats column i/(rows/columns), else zeros: (rows, columns). */
+  public Tensor repetition(long rows, long columns) {
+    try (Scope scope = new Scope()) {
+      Tensor t = blank(rows, columns);
+      if (generator != null) {
+        Tensor one = torch.eye(columns, new TensorOptions(ScalarType.Float));
+        t = one.repeat_interleave(rows / columns, new LongOptional(0), new LongOptional());
+      }
+      return scope.keep(t.to(type));
+    }
+  }
+
+  private Tensor blank(long... shape) {
+    TensorOptions options = new TensorOptions(ScalarType.Float);
+    if (generator == null) {
+      options = options.device(new DeviceOptional(new Device("meta")));
+    }
+    return torch.empty(shape, options, null);
   }
 }

@@ -12,6 +12,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
+import org.bmojo.mixer.BMojo;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
@@ -59,9 +60,24 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     }
   }
 
+  /**
+   * A model whose weights have shapes but no numbers and take no memory, until they are {@link
+   * Parameter#replace replaced}, as a loader does.
+   */
+  public static LanguageModel shapes(ModelConfig config, ScalarType type) {
+    try (Scope scope = new Scope()) {
+      return new LanguageModel(config, Initializer.shapes(type));
+    }
+  }
+
   /** What the model is made of. */
   public ModelConfig config() {
     return config;
+  }
+
+  /** The mixers, first to last. */
+  public List<BMojo> mixers() {
+    return blocks.stream().map(b -> b.mixer).toList();
   }
 
   /** All weights by name, in model order. */
@@ -97,6 +113,28 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
       Var out = norm.forward(tape, x);
       scope.keep(out.value());
       return out;
+    }
+  }
+
+  /**
+   * What passes between blocks: the embeddings, the output of each block, and what the head reads.
+   *
+   * @param ids (B, T) int64
+   * @return 2 + layers tensors (B, T, d)
+   */
+  public List<Tensor> hiddenStates(Tensor ids) {
+    refuseForeignIds(ids);
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      List<Tensor> states = new ArrayList<>();
+      Var x = Ops.embedding(tape, embedding, ids);
+      states.add(scope.keep(x.value()));
+      for (Block block : blocks) {
+        x = block.forward(tape, x, null);
+        states.add(scope.keep(x.value()));
+      }
+      states.add(scope.keep(norm.forward(tape, x).value()));
+      return states;
     }
   }
 

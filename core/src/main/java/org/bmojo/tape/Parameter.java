@@ -2,6 +2,7 @@ package org.bmojo.tape;
 
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import java.util.Arrays;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 
@@ -59,6 +60,21 @@ public final class Parameter extends Var implements AutoCloseable {
     Tensor fresh = zeros(value(), Shapes.of(value()));
     super.addGradient(fresh);
     return fresh;
+  }
+
+  /**
+   * Takes {@code next} for a value, such as a file's own memory; the old one is let go of. Nothing
+   * must have flowed here yet.
+   *
+   * @param next of the same shape
+   */
+  public void replace(Tensor next) {
+    if (!Arrays.equals(Shapes.of(next), Shapes.of(value())) || gradient() != null) {
+      throw new IllegalStateException("a value of another shape, or after a backward pass");
+    }
+    next.retainReference();
+    value().releaseReference();
+    setValue(next);
   }
 
   /** Forgets the gradient: the next {@link #addGradient} starts anew, in the same buffer. */
