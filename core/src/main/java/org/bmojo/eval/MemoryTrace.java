@@ -50,8 +50,8 @@ public record MemoryTrace(List<List<long[]>> sets) {
   }
 
   /**
-   * How long each token was held: the share of the chunks since it became eligible in which any layer
-   * had it.
+   * How long each token was held: the share of the chunks since it became eligible in which any
+   * layer had it.
    *
    * @param length tokens read
    */

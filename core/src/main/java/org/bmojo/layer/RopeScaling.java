@@ -1,6 +1,13 @@
 package org.bmojo.layer;
 
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.torch.Floats;
+import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,22 +18,49 @@ public sealed interface RopeScaling {
   /**
    * The frequencies, one for each of the D/2 planes.
    *
-   * @param dim D
-   * @param base of the unstretched ones
+   * @param planes the unstretched ones
    * @param length tokens in the sequence so far, those of the present call included
    */
-  double[] frequencies(int dim, double base, long length);
+  double[] stretch(Planes planes, long length);
 
   /** What cosines and sines are multiplied by. */
   default double magnitude() {
     return 1;
   }
 
-  /** base^(−2m/D) for plane m. */
-  static double[] plain(int dim, double base) {
-    double[] f = new double[dim / 2];
-    for (int m = 0; m < f.length; m++) f[m] = Math.pow(base, -2.0 * m / dim);
-    return f;
+  /**
+   * The planes of a head, and how numbers are rounded on the way to their frequencies.
+   *
+   * @param dim D
+   * @param base of the frequencies base^(−2m/D)
+   * @param single whether every step is rounded to float32
+   */
+  record Planes(int dim, double base, boolean single) {
+    /** base^(−2m/D) for plane m. */
+    public double[] frequencies() {
+      double[] f = new double[dim / 2];
+      if (single) {
+        // In libtorch's own float32 power, whose last bit decides that of an angle far out.
+        try (Scope scope = new Scope()) {
+          TensorOptions narrow = new TensorOptions(ScalarType.Float);
+          Tensor even = torch.arange(new Scalar(0L), new Scalar((long) dim), new Scalar(2L), narrow);
+          Tensor power = torch.pow(new Scalar(base), even.div(new Scalar((long) dim)));
+          Floats values = Floats.of(power.reciprocal());
+          for (int m = 0; m < f.length; m++) f[m] = values.get(m);
+        }
+      } else {
+        for (int m = 0; m < f.length; m++) f[m] = Math.pow(base, -2.0 * m / dim);
+      }
+      return f;
+    }
+
+    Planes withBase(double other) {
+      return new Planes(dim, round(other), single);
+    }
+
+    double round(double x) {
+      return single ? (float) x : x;
+    }
   }
 
   private static void refuse(boolean bad, String found) {
@@ -53,9 +87,9 @@ public sealed interface RopeScaling {
     }
 
     @Override
-    public double[] frequencies(int dim, double base, long length) {
-      double[] f = plain(dim, base);
-      for (int m = 0; m < f.length; m++) f[m] /= factor;
+    public double[] stretch(Planes planes, long length) {
+      double[] f = planes.frequencies();
+      for (int m = 0; m < f.length; m++) f[m] = planes.round(f[m] / factor);
       return f;
     }
   }
@@ -77,10 +111,12 @@ public sealed interface RopeScaling {
     }
 
     @Override
-    public double[] frequencies(int dim, double base, long length) {
-      if (length <= original || dim <= 2) return plain(dim, base);
-      double stretch = factor * length / original - (factor - 1);
-      return plain(dim, base * Math.pow(stretch, dim / (dim - 2.0)));
+    public double[] stretch(Planes planes, long length) {
+      int dim = planes.dim();
+      if (length <= original || dim <= 2) return planes.frequencies();
+      double growth = factor * length / original - (factor - 1);
+      double base = planes.base() * Math.pow(growth, dim / (dim - 2.0));
+      return planes.withBase(base).frequencies();
     }
   }
 
@@ -103,15 +139,16 @@ public sealed interface RopeScaling {
     }
 
     @Override
-    public double[] frequencies(int dim, double base, long length) {
-      double[] f = plain(dim, base);
+    public double[] stretch(Planes p, long length) {
+      double[] f = p.frequencies();
       for (int m = 0; m < f.length; m++) {
-        double wave = 2 * Math.PI / f[m];
+        double wave = p.round(2 * Math.PI / f[m]);
         if (wave > original / low) {
-          f[m] /= factor;
+          f[m] = p.round(f[m] / factor);
         } else if (wave >= original / high) {
-          double keep = (original / wave - low) / (high - low);
-          f[m] = (1 - keep) * f[m] / factor + keep * f[m];
+          double keep = p.round(p.round(p.round(original / wave) - low) / (high - low));
+          double stretched = p.round(p.round(p.round(1 - keep) * f[m]) / factor);
+          f[m] = p.round(stretched + p.round(keep * f[m]));
         }
       }
       return f;
@@ -147,8 +184,9 @@ public sealed interface RopeScaling {
     }
 
     @Override
-    public double[] frequencies(int dim, double base, long length) {
-      double low = plane(fast, dim, base), high = plane(slow, dim, base);
+    public double[] stretch(Planes p, long length) {
+      int dim = p.dim();
+      double low = plane(fast, dim, p.base()), high = plane(slow, dim, p.base());
       if (truncate) {
         low = Math.floor(low);
         high = Math.ceil(high);
@@ -156,10 +194,11 @@ public sealed interface RopeScaling {
       low = Math.max(low, 0);
       high = Math.min(high, dim - 1);
       if (low == high) high += 0.001;
-      double[] f = plain(dim, base);
+      double[] f = p.frequencies();
       for (int m = 0; m < f.length; m++) {
-        double stretched = Math.clamp((m - low) / (high - low), 0, 1);
-        f[m] = f[m] / factor * stretched + f[m] * (1 - stretched);
+        double ramp = Math.clamp(p.round(p.round(m - low) / (high - low)), 0, 1);
+        double stretched = p.round(f[m] / factor);
+        f[m] = p.round(p.round(stretched * ramp) + p.round(f[m] * p.round(1 - ramp)));
       }
       return f;
     }

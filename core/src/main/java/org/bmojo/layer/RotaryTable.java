@@ -16,19 +16,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * Angles of rotary embedding: position p turns plane m of a head by p · base^(−2m/D), or by what a
  * scaling makes of that. Computed in float64, so that a million positions away the angle is still
- * right.
+ * right; or in float32, in which published Transformers were trained, and whose angles they know.
  *
  * @param headDim D, even
  * @param base usually 10,000
  * @param scaling null for none
+ * @param single whether angles are rounded to float32
  */
-public record RotaryTable(int headDim, double base, @Nullable RopeScaling scaling) {
+public record RotaryTable(
+    int headDim, double base, @Nullable RopeScaling scaling, boolean single) {
   /** Cosines and sines, each (positions, D/2). */
   public record Angles(Tensor cos, Tensor sin) {}
 
   /** Without scaling. */
   public RotaryTable(int headDim, double base) {
-    this(headDim, base, null);
+    this(headDim, base, null, false);
   }
 
   /**
@@ -42,7 +44,7 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   /** For positions start … start+count−1, in the accumulation type and on the device of like. */
   public Angles at(Tensor like, long start, long count) {
     try (Scope scope = new Scope()) {
-      TensorOptions wide = new TensorOptions(ScalarType.Double);
+      TensorOptions wide = new TensorOptions(type());
       Tensor position = torch.arange(new Scalar(start), new Scalar(start + count), wide);
       return keep(scope, like, at(position, start + count));
     }
@@ -51,19 +53,22 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   /** For any positions (…): tables (…, D/2). */
   public Angles at(Tensor like, Tensor positions) {
     try (Scope scope = new Scope()) {
-      Tensor wide = positions.to(new Device("cpu"), ScalarType.Double);
+      Tensor wide = positions.to(new Device("cpu"), type());
       boolean lengthMatters = scaling instanceof RopeScaling.Dynamic;
       long length = lengthMatters ? (long) wide.max().item_double() + 1 : 0;
       return keep(scope, like, at(wide, length));
     }
   }
 
+  private ScalarType type() {
+    return single ? ScalarType.Float : ScalarType.Double;
+  }
+
   private Tensor at(Tensor positions, long length) {
+    RopeScaling.Planes planes = new RopeScaling.Planes(headDim, base, single);
     double[] frequencies =
-        scaling == null
-            ? RopeScaling.plain(headDim, base)
-            : scaling.frequencies(headDim, base, length);
-    return positions.unsqueeze(-1).mul(of(frequencies));
+        scaling == null ? planes.frequencies() : scaling.stretch(planes, length);
+    return positions.unsqueeze(-1).mul(of(frequencies).to(type()));
   }
 
   private Angles keep(Scope scope, Tensor like, Tensor angle) {

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param ropeScaling null for none
  * @param fadingQueries in an untied layer, whether fading keys are read by queries of their own,
  *     and normalised by norms of their own
+ * @param singleAngles whether rotary angles are rounded to float32, as where the model was trained
  */
 public record AttentionDetails(
     boolean qkvBias,
@@ -21,10 +22,11 @@ public record AttentionDetails(
     double qkNormEps,
     @Nullable Double scale,
     @Nullable RopeScaling ropeScaling,
-    boolean fadingQueries) {
+    boolean fadingQueries,
+    boolean singleAngles) {
   /** Our own: no biases, eps 1e-6, D^(−1/2), no scaling, one set of queries. */
   public static final AttentionDetails PLAIN =
-      new AttentionDetails(false, false, 1e-6, null, null, false);
+      new AttentionDetails(false, false, 1e-6, null, null, false, false);
 
   /** Refuses numbers that make no attention. */
   public AttentionDetails {

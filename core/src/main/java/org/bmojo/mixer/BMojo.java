@@ -58,6 +58,13 @@ public final class BMojo implements Names.Named {
             : new EideticMemory(attention, memory, width, init);
   }
 
+  private BMojo(Projections p) {
+    config = new MixerConfig(MambaConfig.standard(), p.config());
+    ssm = null;
+    projections = p;
+    eidetic = null;
+  }
+
   /** What the layer is made of. */
   public MixerConfig config() {
     return config;
@@ -90,6 +97,11 @@ public final class BMojo implements Names.Named {
       scope.keep(out.value());
       return out;
     }
+  }
+
+  /** Attention alone, over outputs of a state space that are given: for comparison with others. */
+  static Var attendGiven(Tape tape, Projections p, Var x, Var y) {
+    return new BMojo(p).attend(tape, x, y, p, null);
   }
 
   private Var attend(Tape tape, Var x, @Nullable Var y, Projections p, @Nullable MixerState state) {

@@ -59,7 +59,7 @@ public final class Mamba2 implements Ssm {
     boolean normed = config.keyNorm();
     keyNorm = normed ? Norm.create(init, config.stateSize(), KEY_NORM_EPS) : null;
     queryNorm = normed ? Norm.create(init, config.stateSize(), KEY_NORM_EPS) : null;
-    rotary = config.ropeBase() > 0 ? new RotaryTable(config.stateSize(), config.ropeBase()) : null;
+    rotary = config.ropeBase() > 0 ? new RotaryTable(config.stateSize(), config.ropeBase(), null, true) : null;
     outProj = Linear.create(init, inner, width, biased);
   }
 

@@ -61,8 +61,8 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   }
 
   /**
-   * A model whose weights have shapes but no numbers and take no memory, until they are {@link
-   * Parameter#replace replaced}, as a loader does.
+   * A model whose weights have shapes but no numbers and take no memory, until each {@link
+   * Parameter#borrow borrows} one, as a loader makes it.
    */
   public static LanguageModel shapes(ModelConfig config, ScalarType type) {
     try (Scope scope = new Scope()) {

@@ -123,6 +123,7 @@ public final class Ops {
   /** Side by side along the last axis. */
   public static Var beside(Tape tape, Var... parts) {
     Tensor[] values = Arrays.stream(parts).map(Var::value).toArray(Tensor[]::new);
+    long[] widths = Arrays.stream(values).mapToLong(v -> v.size(-1)).toArray();
     return tape.record(
         cat(-1, values),
         inputs(parts),
@@ -130,9 +131,8 @@ public final class Ops {
         dy -> {
           long from = 0;
           for (int i = 0; i < parts.length; i++) {
-            long count = values[i].size(-1);
-            parts[i].addGradient(dy.narrow(-1, from, count));
-            from += count;
+            parts[i].addGradient(dy.narrow(-1, from, widths[i]));
+            from += widths[i];
           }
         });
   }

@@ -1,6 +1,6 @@
 package org.bmojo.kernels.reference;
 
-import static org.bmojo.kernels.torch.Tensors.accumulated;
+import static org.bmojo.kernels.torch.Tensors.accumulation;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import org.bytedeco.pytorch.Tensor;
@@ -42,9 +42,22 @@ record Chunk(Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole) {
         fromStart.narrow(-2, tokens - 1, 1));
   }
 
-  /** (B, T, H, …) → (B, H, T, …), in the accumulation type. */
+  /**
+   * (B, T, H, …) → (B, H, T, …), in float64: the gradient of a decay is a sum of differences of
+   * products nearly equal, and a solver multiplies every rounding before it by fifty.
+   */
   static Tensor byHead(Tensor t) {
-    return accumulated(t).transpose(1, 2).contiguous();
+    return t.to(ScalarType.Double).transpose(1, 2).contiguous();
+  }
+
+  /** A state as chunks compute with it. */
+  static Tensor wide(Tensor state) {
+    return state.to(ScalarType.Double);
+  }
+
+  /** A state as it is kept: float32, or float64 where decays are. */
+  static Tensor kept(Tensor state, Tensor g) {
+    return state.to(accumulation(g)).contiguous();
   }
 
   /** How many chunks T tokens are. */

@@ -15,6 +15,7 @@ import org.bmojo.kernels.op.GatedDelta;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +38,7 @@ public final class ReferenceGatedDelta implements GatedDelta {
       }
       return new Output(
           scope.keep(as(cat(2, y).transpose(1, 2), in.v()).contiguous()),
-          scope.keep(s.contiguous()),
+          scope.keep(Chunk.kept(s, in.g())),
           forBackward ? scope.keep(stack(0, before)) : null);
     }
   }
@@ -54,7 +55,7 @@ public final class ReferenceGatedDelta implements GatedDelta {
       int chunks = Chunk.count(h.q);
       Tensor[] dq = new Tensor[chunks], dk = dq.clone(), dv = dq.clone();
       Tensor[] dBeta = dq.clone(), dg = dq.clone();
-      Tensor ds = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : accumulated(dLast);
+      Tensor ds = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : Chunk.wide(dLast);
       for (int c = chunks - 1; c >= 0; c--) {
         Written w = h.written(c, checkpoints.select(0, c));
         ReferenceSsd.PartGradients read = w.part.gradients(slice(dOut, c), ds);
@@ -84,7 +85,7 @@ public final class ReferenceGatedDelta implements GatedDelta {
           scope.keep(as(cat(2, dv).transpose(1, 2), in.v())),
           scope.keep(as(cat(2, dBeta).transpose(1, 2), in.beta())),
           scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
-          scope.keep(ds.contiguous()));
+          scope.keep(Chunk.kept(ds, in.g())));
     }
   }
 
@@ -105,9 +106,8 @@ public final class ReferenceGatedDelta implements GatedDelta {
 
   private static Tensor initial(Inputs in) {
     Tensor given = in.initial();
-    if (given != null) return accumulated(given);
-    Tensor like = accumulated(in.q());
-    return zeros(like, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
+    if (given != null) return Chunk.wide(given);
+    return zeros(in.q(), ScalarType.Double, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
   }
 
   /**

@@ -17,6 +17,7 @@ import org.bmojo.kernels.op.GatedRidge;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +40,7 @@ public final class ReferenceGatedRidge implements GatedRidge {
       }
       return new Output(
           scope.keep(as(cat(2, z).transpose(1, 2), in.q()).contiguous()),
-          scope.keep(m.contiguous()),
+          scope.keep(Chunk.kept(m, in.g())),
           forBackward ? scope.keep(stack(0, before)) : null);
     }
   }
@@ -55,7 +56,7 @@ public final class ReferenceGatedRidge implements GatedRidge {
       Tensor z = byHead(out.z()), dOut = byHead(dz);
       int chunks = Chunk.count(k);
       Tensor[] dq = new Tensor[chunks], dk = dq.clone(), dg = dq.clone();
-      Tensor dm = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : accumulated(dLast);
+      Tensor dm = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : Chunk.wide(dLast);
       for (int c = chunks - 1; c >= 0; c--) {
         Part part = new Part(Chunk.of(slice(g, c)), slice(k, c), checkpoints.select(0, c));
         Tensor norm = part.norm();
@@ -74,7 +75,7 @@ public final class ReferenceGatedRidge implements GatedRidge {
           scope.keep(as(cat(2, dq).transpose(1, 2), in.q())),
           scope.keep(as(cat(2, dk).transpose(1, 2), in.k())),
           scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
-          scope.keep(dm.contiguous()));
+          scope.keep(Chunk.kept(dm, in.g())));
     }
   }
 
@@ -123,9 +124,9 @@ public final class ReferenceGatedRidge implements GatedRidge {
 
   private static Tensor initial(Inputs in) {
     Tensor given = in.initial();
-    if (given != null) return accumulated(given);
+    if (given != null) return Chunk.wide(given);
     long dim = in.q().size(3);
-    return zeros(accumulated(in.q()), in.q().size(0), in.q().size(2), dim, dim);
+    return zeros(in.q(), ScalarType.Double, in.q().size(0), in.q().size(2), dim, dim);
   }
 
   /**

@@ -14,6 +14,7 @@ import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /** Chunk by chunk: matrix products inside a chunk, one state between chunks. */
@@ -34,7 +35,7 @@ public final class ReferenceSsd implements Ssd {
       }
       return new Output(
           scope.keep(as(cat(2, y).transpose(1, 2), in.v()).contiguous()),
-          scope.keep(s.contiguous()),
+          scope.keep(Chunk.kept(s, in.g())),
           forBackward ? scope.keep(stack(0, before)) : null);
     }
   }
@@ -50,7 +51,7 @@ public final class ReferenceSsd implements Ssd {
       Tensor dOut = byHead(dy);
       int chunks = Chunk.count(q);
       Tensor[] dq = new Tensor[chunks], dk = dq.clone(), dv = dq.clone(), dg = dq.clone();
-      Tensor ds = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : accumulated(dLast);
+      Tensor ds = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : Chunk.wide(dLast);
       for (int c = chunks - 1; c >= 0; c--) {
         Chunk chunk = Chunk.of(slice(g, c));
         Tensor s = checkpoints.select(0, c);
@@ -67,7 +68,7 @@ public final class ReferenceSsd implements Ssd {
           scope.keep(as(cat(2, dk).transpose(1, 2), in.k())),
           scope.keep(as(cat(2, dv).transpose(1, 2), in.v())),
           scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
-          scope.keep(ds.contiguous()));
+          scope.keep(Chunk.kept(ds, in.g())));
     }
   }
 
@@ -85,9 +86,8 @@ public final class ReferenceSsd implements Ssd {
 
   private static Tensor initial(Inputs in) {
     Tensor given = in.initial();
-    if (given != null) return accumulated(given);
-    Tensor like = accumulated(in.q());
-    return zeros(like, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
+    if (given != null) return Chunk.wide(given);
+    return zeros(in.q(), ScalarType.Double, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
   }
 
   /**
