@@ -93,10 +93,14 @@ final class Generate implements Callable<Integer> {
       }
       PrintWriter out = answer.command.commandLine().getOut();
       out.print(start);
-      generator.stream(start, tokens, sampler, piece -> {
-        out.print(piece);
-        out.flush();
-      });
+      generator.stream(
+          start,
+          tokens,
+          sampler,
+          piece -> {
+            out.print(piece);
+            out.flush();
+          });
       out.println();
       return ExitCode.OK;
     }

@@ -66,8 +66,7 @@ final class Logits implements Callable<Integer> {
       Safetensors.write(out, Map.of("logits", all), Map.of());
       Written written = new Written(out.toString(), all.size(0), all.size(1), all.size(2));
       answer.print(
-          written,
-          "%s: logits (%d, %d, %d)".formatted(out, all.size(0), all.size(1), all.size(2)));
+          written, "%s: logits (%d, %d, %d)".formatted(out, all.size(0), all.size(1), all.size(2)));
     }
     return ExitCode.OK;
   }

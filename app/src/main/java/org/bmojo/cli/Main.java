@@ -14,6 +14,7 @@ import picocli.CommandLine.Spec;
     name = "bmojo",
     description = "Sequence models with fading and eidetic memory: train, study and serve them.",
     subcommands = {
+      Quickstart.class,
       Train.class,
       Generate.class,
       Eval.class,

@@ -88,8 +88,7 @@ final class Metrics implements AutoCloseable {
   void write(Event event) {
     String line = JSON.writeValueAsString(event) + "\n";
     try {
-      AtomicFile.writeFully(
-          file, ByteBuffer.wrap(line.getBytes(UTF_8)));
+      AtomicFile.writeFully(file, ByteBuffer.wrap(line.getBytes(UTF_8)));
     } catch (IOException e) {
       throw FileTrouble.writing(path, e);
     }

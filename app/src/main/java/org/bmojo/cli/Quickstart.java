@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -16,11 +17,11 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TokenShards;
+import org.bmojo.error.BadInput;
 import org.bmojo.eval.EqualState;
 import org.bmojo.eval.MemoryTrace;
 import org.bmojo.eval.RecallTrial;
 import org.bmojo.eval.TextScore;
-import org.bmojo.error.BadInput;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
 import org.bmojo.mixer.Selection;
@@ -61,7 +62,10 @@ final class Quickstart implements Callable<Integer> {
       description = "Where models and report.html go (${DEFAULT-VALUE}).")
   Path out = Path.of("quickstart");
 
-  @Option(names = "--seed", paramLabel = "N", description = "Decides everything (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Decides everything (${DEFAULT-VALUE}).")
   long seed = 1;
 
   @Option(
@@ -135,18 +139,17 @@ final class Quickstart implements Callable<Integer> {
     List<Recall> results = new ArrayList<>();
     List<Chart.Line> curves = new ArrayList<>();
     say("%-16s %12s %12s %8s %9s", "model", "parameters", "state bytes", "recall", "seconds");
-    configs.forEach(
-        (name, config) -> {
-          RecallTrial.Result result = trial(name, config, suite, steps);
-          var row =
-              new Recall(
-                  name, result.parameters(), result.stateBytes(), result.recall(), result.seconds());
-          results.add(row);
-          curves.add(Chart.Line.counted(name, result.losses()));
-          say(
-              "%-16s %12d %12d %8.3f %9.1f",
-              name, row.parameters, row.stateBytes, row.recall, row.seconds);
-        });
+    configs.forEach((name, config) -> {
+      RecallTrial.Result result = trial(name, config, suite, steps);
+      var row =
+          new Recall(
+              name, result.parameters(), result.stateBytes(), result.recall(), result.seconds());
+      results.add(row);
+      curves.add(Chart.Line.counted(name, result.losses()));
+      say(
+          "%-16s %12d %12d %8.3f %9.1f",
+          name, row.parameters, row.stateBytes, row.recall, row.seconds);
+    });
     describe(page, results, curves);
     return results;
   }
@@ -165,12 +168,11 @@ final class Quickstart implements Callable<Integer> {
             Optimizer.Settings.STANDARD,
             seed);
     try (Progress progress = Progress.of(name, steps)) {
-      return trial.run(
-          step -> {
-            progress.note(String.format(Locale.ROOT, "loss %.3f", step.loss()));
-            progress.advance(1);
-            return true;
-          });
+      return trial.run(step -> {
+        progress.note(String.format(Locale.ROOT, "loss %.3f", step.loss()));
+        progress.advance(1);
+        return true;
+      });
     }
   }
 
@@ -234,7 +236,8 @@ final class Quickstart implements Callable<Integer> {
       Language language =
           new Language(model.parameterCount(), steps, score.bitsPerByte(), gzip, seconds);
       say(
-          "%,d parameters, %d steps in %.1f s: %.3f bits per byte on held-out files (gzip -9: %.3f)",
+          "%,d parameters, %d steps in %.1f s: %.3f bits per byte on held-out files (gzip -9:"
+              + " %.3f)",
           language.parameters, steps, seconds, language.bitsPerByte, gzip);
       Sampler sampler = Sampler.random(0.7, 0, 0.95, seed);
       String prompt = "/**\n * Returns ";
@@ -248,8 +251,7 @@ final class Quickstart implements Callable<Integer> {
 
   /** Bits per byte of gzip -9 on the same held-out text. */
   private static double gzip(RunFolder folder, Tokenizer tokenizer) {
-    try (TokenShards shards =
-        TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer)) {
+    try (TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer)) {
       ByteArrayOutputStream text = new ByteArrayOutputStream();
       for (long i = 0; i < shards.documents() && text.size() < EVAL_TOKENS; i++) {
         text.writeBytes(tokenizer.decode(shards.document(i).tokens()).getBytes(UTF_8));
@@ -266,15 +268,13 @@ final class Quickstart implements Callable<Integer> {
   }
 
   /** A held-out file, marked where eidetic memory held on to it. */
-  private static List<Page.Mark> trace(
-      LanguageModel model, Tokenizer tokenizer, RunFolder folder) {
-    try (TokenShards shards =
-        TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer)) {
+  private static List<Page.Mark> trace(LanguageModel model, Tokenizer tokenizer, RunFolder folder) {
+    try (TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer)) {
       int[] ids = shards.document(0).tokens();
       for (long i = 1; i < shards.documents() && ids.length < TRACE_BYTES; i++) {
         ids = shards.document(i).tokens();
       }
-      ids = java.util.Arrays.copyOf(ids, Math.min(ids.length, TRACE_BYTES));
+      ids = Arrays.copyOf(ids, Math.min(ids.length, TRACE_BYTES));
       double[] shares = MemoryTrace.of(model, ids).shares(ids.length);
       List<Page.Mark> marks = new ArrayList<>();
       for (int i = 0; i < ids.length; i++) {
@@ -286,11 +286,7 @@ final class Quickstart implements Callable<Integer> {
   }
 
   private static void describe(
-      Page page,
-      Language language,
-      List<Double> losses,
-      String written,
-      List<Page.Mark> trace) {
+      Page page, Language language, List<Double> losses, String written, List<Page.Mark> trace) {
     List<Double> bits = losses.stream().map(l -> l / Math.log(2)).toList();
     page.section("Writing")
         .text(
@@ -318,12 +314,13 @@ final class Quickstart implements Callable<Integer> {
   private String next(Path report) {
     return """
 
-        The plots, and what memory kept of a text: %s
-        Next:
-          ./bmojo generate %s "public class "        let it write more
-          ./bmojo train book.txt --out runs/book     your own text
-          ./bmojo recall --help                      harder recall, your own sizes
-          ./bmojo info bmojo-130m                    what a larger one would take"""
+    The plots, and what memory kept of a text: %s
+    Next:
+      ./bmojo generate %s "public class "        let it write more
+      ./bmojo train book.txt --out runs/book     your own text
+      ./bmojo recall --help                      harder recall, your own sizes
+      ./bmojo info bmojo-130m                    what a larger one would take\
+    """
         .formatted(report, out.resolve("java"));
   }
 }

@@ -3,7 +3,9 @@ package org.bmojo.cli;
 import org.bmojo.generate.Sampler;
 import picocli.CommandLine.Option;
 
-/** How the next token is chosen: options that commands share as {@code @Mixin Sampling sampling}. */
+/**
+ * How the next token is chosen: options that commands share as {@code @Mixin Sampling sampling}.
+ */
 final class Sampling {
   @Option(names = "--greedy", description = "Always take the likeliest token.")
   boolean greedy;

@@ -2,16 +2,13 @@ package org.bmojo.cli;
 
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
-import org.bmojo.text.ByteTokenizer;
+import org.bmojo.model.ModelConfig;
 import org.bmojo.text.Tokenizer;
-import org.bmojo.train.Optimizer;
-import org.bmojo.train.Schedule;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -123,12 +120,8 @@ final class Train implements Callable<Integer> {
           "expected a text to train on",
           "Name a file or folder, or jdk");
     }
-    Tokenizer tokenizer =
-        options.tokenizer == null || options.tokenizer.equals("byte")
-            ? new ByteTokenizer()
-            : Tokenizer.load(Path.of(options.tokenizer));
-    String name = Objects.requireNonNullElse(options.model, TrainOptions.MODEL);
-    var config = ModelArgument.config(name, tokenizer.vocabulary());
+    Tokenizer tokenizer = options.tokenizer();
+    ModelConfig config = options.model(tokenizer);
     return TrainingRun.start(folder, config, tokenizer, options.settings(data));
   }
 

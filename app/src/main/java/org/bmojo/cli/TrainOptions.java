@@ -2,10 +2,12 @@ package org.bmojo.cli;
 
 import static java.util.Objects.requireNonNullElse;
 
+import java.nio.file.Path;
 import java.util.Objects;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
+import org.bmojo.model.ModelConfig;
 import org.bmojo.text.ByteTokenizer;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Optimizer;
@@ -18,7 +20,7 @@ import picocli.CommandLine.Option;
  * resumed one what it began with, and an option that contradicts that is refused.
  */
 final class TrainOptions {
-  static final String MODEL = "bmojo-small";
+  private static final String MODEL = "bmojo-small";
   private static final int BATCH = 8;
   private static final int CONTEXT = 256;
   private static final long STEPS = 1000;
@@ -30,7 +32,9 @@ final class TrainOptions {
       paramLabel = "MODEL",
       description = {
         "A preset (bmojo-tiny, -small, -medium, -130m …; also bmojo-f, mamba, sliding, hybrid,"
-            + " transformer) or a configuration's JSON; see info (" + MODEL + ")."
+            + " transformer) or a configuration's JSON; see info ("
+            + MODEL
+            + ")."
       })
   @Nullable String model;
 
@@ -97,6 +101,17 @@ final class TrainOptions {
       description = "Decides weights, split and order: the same seed, the same model (1).")
   @Nullable Long seed;
 
+  /** The tokenizer named. */
+  Tokenizer tokenizer() {
+    boolean bytes = tokenizer == null || tokenizer.equals("byte");
+    return bytes ? new ByteTokenizer() : Tokenizer.load(Path.of(tokenizer));
+  }
+
+  /** The model named, with the ids of {@code tokenizer}. */
+  ModelConfig model(Tokenizer tokenizer) {
+    return ModelArgument.config(requireNonNullElse(model, MODEL), tokenizer.vocabulary());
+  }
+
   /** Those of a new run; how many tokens the data has is not known yet. */
   TrainingState.Settings settings(String data) {
     long length = requireNonNullElse(steps, STEPS);
@@ -134,8 +149,7 @@ final class TrainOptions {
   }
 
   /** Refuses options that contradict what the run began with. */
-  void requireSame(
-      @Nullable String data, TrainingState.Settings before, Checkpoint checkpoint) {
+  void requireSame(@Nullable String data, TrainingState.Settings before, Checkpoint checkpoint) {
     Schedule schedule = before.schedule();
     requireSame("DATA", data, before.data());
     requireSame("--batch", batch, before.batch());
@@ -150,21 +164,13 @@ final class TrainOptions {
     if (steps != null && steps < schedule.steps()) {
       requireSame("--steps", steps, schedule.steps());
     }
-    if (tokenizer != null) {
-      Tokenizer given =
-          tokenizer.equals("byte")
-              ? new ByteTokenizer()
-              : Tokenizer.load(java.nio.file.Path.of(tokenizer));
-      if (given.fingerprint() != checkpoint.tokenizer().fingerprint()) {
-        requireSame("--tokenizer", given.name(), checkpoint.tokenizer().name() + " (another)");
-      }
-    }
-    if (model != null) {
-      var config = checkpoint.model().config();
-      if (!ModelArgument.config(model, config.vocabulary()).equals(config)) {
-        requireSame("--model", model, "the configuration in the run's config.json");
-      }
-    }
+    String own = checkpoint.tokenizer().name() + " (the run's)";
+    boolean others = tokenizer().fingerprint() != checkpoint.tokenizer().fingerprint();
+    if (tokenizer != null && others) requireSame("--tokenizer", tokenizer, own);
+    ModelConfig config = checkpoint.model().config();
+    boolean other =
+        model != null && !ModelArgument.config(model, config.vocabulary()).equals(config);
+    if (other) requireSame("--model", model, "the run's config.json");
   }
 
   private static <T> void requireSame(String name, @Nullable T given, T before) {

@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.bmojo.checkpoint.Checkpoint;
@@ -14,7 +15,6 @@ import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
-import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.text.Tokenizer;
@@ -46,6 +46,7 @@ final class TrainingRun implements AutoCloseable {
   private final Metrics metrics;
   private @Nullable TextScore lastScore;
   private double lastLoss = Double.NaN;
+  private final List<Double> losses = new ArrayList<>();
 
   private TrainingRun(
       RunFolder folder,
@@ -62,8 +63,7 @@ final class TrainingRun implements AutoCloseable {
     data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
     trainer = new Trainer(model, settings.optimizer(), settings.schedule());
     boolean held = TokenShards.exist(folder.tokens(), Split.Part.VALIDATION);
-    heldOut =
-        held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
+    heldOut = held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
     metrics = Metrics.after(folder.metrics(), step);
   }
 
@@ -125,6 +125,11 @@ final class TrainingRun implements AutoCloseable {
     return lastLoss;
   }
 
+  /** The losses of the updates taken by this process. */
+  List<Double> losses() {
+    return losses;
+  }
+
   /** The last score of held-out documents, if there was one. */
   @Nullable TextScore score() {
     return lastScore;
@@ -141,7 +146,7 @@ final class TrainingRun implements AutoCloseable {
       long[] began = {System.nanoTime()};
       if (step() < last) {
         trainer.run(
-            _ -> List.of(batch()),
+            data,
             s -> {
               double seconds = (System.nanoTime() - began[0]) / 1e9;
               report(s, seconds, progress);
@@ -161,23 +166,14 @@ final class TrainingRun implements AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
-  private Batch batch() {
-    var next = data.next();
-    return new Batch(next.inputs(), next.targets(), next.inputs().numel());
-  }
-
   private void report(Trainer.Step s, double seconds, Progress progress) {
     lastLoss = s.loss();
+    losses.add(lastLoss);
     metrics.write(
         new Metrics.Step(
-            "step",
-            s.number(),
-            s.loss(),
-            s.gradientNorm(),
-            s.learningRate(),
-            s.tokens(),
-            seconds));
-    progress.note(String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
+            "step", s.number(), s.loss(), s.gradientNorm(), s.learningRate(), s.tokens(), seconds));
+    progress.note(
+        String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
     progress.advance(1);
   }
 

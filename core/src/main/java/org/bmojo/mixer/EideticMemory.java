@@ -180,14 +180,15 @@ final class EideticMemory implements Names.Named {
   }
 
   private static void remember(State state, Sets sets, Tensor e, Tensor fresh, long start) {
+    // Copies, since a view of the last set would keep the sets of all chunks alive.
     long last = sets.positions.size(1) - 1;
-    Tensor positions = sets.positions.select(1, last).contiguous();
+    Tensor positions = sets.positions.select(1, last).clone();
     Tensor empty = positions.lt(new Scalar(0L));
-    state.k.set(sets.k.value().select(1, last).contiguous());
-    state.v.set(sets.v.value().select(1, last).contiguous());
+    state.k.set(sets.k.value().select(1, last).clone());
+    state.v.set(sets.v.value().select(1, last).clone());
     state.positions.set(positions);
     state.scores.set(e.select(1, last).masked_fill(empty, scalar(Double.NEGATIVE_INFINITY)));
-    state.bias.set(sets.bias.value().select(1, last).contiguous());
+    state.bias.set(sets.bias.value().select(1, last).clone());
     state.recent.put(start, fresh);
   }
 

@@ -46,7 +46,7 @@ final class FilterScorer implements Scorer {
       Var used = own.detached();
       if (differentiable && tape.isRecording()) used = score(tape, in.x(), past);
       if (in.history() != null) {
-        in.history().set(cat(1, past, x).narrow(1, x.size(1), WIDTH).contiguous());
+        in.history().set(cat(1, past, x).narrow(1, x.size(1), WIDTH).clone());
       }
       scope.keep(used.value());
       return used;

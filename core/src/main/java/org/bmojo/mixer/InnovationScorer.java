@@ -48,7 +48,7 @@ final class InnovationScorer implements Scorer {
       used = score(tape, in.x(), Ops.delay(tape, y, last));
     }
     if (in.history() != null) {
-      in.history().set(y.value().select(1, y.value().size(1) - 1).contiguous());
+      in.history().set(y.value().select(1, y.value().size(1) - 1).clone());
     }
     return used;
   }

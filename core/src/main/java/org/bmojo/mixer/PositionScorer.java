@@ -37,13 +37,18 @@ final class PositionScorer implements Scorer {
     return new PositionScorer(p -> Double.NEGATIVE_INFINITY);
   }
 
+  /** The score of the token at {@code position}. */
+  double at(long position) {
+    return rule.applyAsDouble(position);
+  }
+
   @Override
   public Var score(Tape tape, Inputs in) {
     try (Scope scope = new Scope()) {
       Tensor x = in.x().value();
       int tokens = (int) x.size(1);
       double[] scores = new double[tokens];
-      for (int t = 0; t < tokens; t++) scores[t] = rule.applyAsDouble(in.start() + t);
+      for (int t = 0; t < tokens; t++) scores[t] = at(in.start() + t);
       Tensor row = Tensors.of(scores);
       Tensor all = row.to(x.device(), accumulation(x)).unsqueeze(0).expand(x.size(0), tokens);
       return Var.constant(scope.keep(all.contiguous()));

@@ -18,7 +18,8 @@ public record Threshold(@Nullable Double absolute, @Nullable Double quantile) {
   /** Refuses none, both, and a quantile outside (0, 1). */
   public Threshold {
     boolean one = (absolute == null) != (quantile == null);
-    if (!one || (quantile != null && !(quantile > 0 && quantile < 1))) {
+    boolean share = quantile == null || (quantile > 0 && quantile < 1);
+    if (!one || !share || (absolute != null && absolute.isNaN())) {
       throw new BadInput(
           "threshold with absolute " + absolute + " and quantile " + quantile,
           "expected exactly one of them, the quantile between 0 and 1",

@@ -190,9 +190,16 @@ public final class KernelOps {
     MemoryAttention.Eidetic e = in.eidetic();
     return tape.record(
         out.out(),
-        eidetic == null
-            ? inputs(q, window.k(), window.v())
-            : inputs(q, window.k(), window.v(), eidetic.k(), eidetic.bias()),
+        inputs(
+            q,
+            window.k(),
+            window.v(),
+            fading == null ? null : fading.k(),
+            fading == null ? null : fading.v(),
+            eidetic == null ? null : eidetic.q(),
+            eidetic == null ? null : eidetic.k(),
+            eidetic == null ? null : eidetic.v(),
+            eidetic == null ? null : eidetic.bias()),
         keeping(
             in.q(),
             in.window().k(),

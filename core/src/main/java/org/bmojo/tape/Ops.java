@@ -42,11 +42,12 @@ public final class Ops {
   /** The mean of all elements, a scalar. */
   public static Var mean(Tape tape, Var a) {
     long[] shape = Shapes.of(a.value());
+    double share = 1.0 / a.value().numel();
     return tape.record(
         a.value().mean(),
         inputs(a),
         keeping(),
-        dy -> a.addGradient(dy.mul(scalar(1.0 / a.value().numel())).expand(shape)));
+        dy -> a.addGradient(dy.mul(scalar(share)).expand(shape)));
   }
 
   /**

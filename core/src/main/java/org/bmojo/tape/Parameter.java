@@ -6,6 +6,7 @@ import java.util.Arrays;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A trained tensor. Its value lives as long as the model, and so does the buffer of its gradient,
@@ -13,6 +14,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class Parameter extends Var implements AutoCloseable {
   private final boolean decays;
+  private @Nullable Tensor buffer;
   private boolean cleared = true;
   private boolean borrowed;
 
@@ -57,10 +59,10 @@ public final class Parameter extends Var implements AutoCloseable {
   }
 
   private Tensor buffer() {
-    Tensor buffer = gradient();
     if (buffer != null) return buffer;
     Tensor fresh = zeros(value(), Shapes.of(value()));
-    super.addGradient(fresh);
+    fresh.retainReference();
+    buffer = fresh;
     return fresh;
   }
 
@@ -71,7 +73,7 @@ public final class Parameter extends Var implements AutoCloseable {
    * @param next of the same shape; never written to
    */
   public void borrow(Tensor next) {
-    if (!Arrays.equals(Shapes.of(next), Shapes.of(value())) || gradient() != null) {
+    if (!Arrays.equals(Shapes.of(next), Shapes.of(value())) || buffer != null) {
       throw new IllegalStateException("a value of another shape, or after a backward pass");
     }
     replace(next);
@@ -98,20 +100,23 @@ public final class Parameter extends Var implements AutoCloseable {
     setValue(next);
   }
 
+  /** What flowed here since the gradient was cleared, or null where nothing did. */
+  @Override
+  public @Nullable Tensor gradient() {
+    return cleared ? null : buffer;
+  }
+
   /** Forgets the gradient: the next {@link #addGradient} starts anew, in the same buffer. */
   public void clearGradient() {
     cleared = true;
   }
 
-  /** Whether anything flowed here since the gradient was cleared. */
-  public boolean hasGradient() {
-    return !cleared;
-  }
-
   /** Frees value and gradient. */
   @Override
   public void close() {
-    releaseGradient();
+    cleared = true;
+    if (buffer != null) buffer.releaseReference();
+    buffer = null;
     value().releaseReference();
   }
 }

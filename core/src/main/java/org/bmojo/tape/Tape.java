@@ -108,13 +108,12 @@ public final class Tape implements AutoCloseable {
     }
     while (!entries.isEmpty()) {
       Entry entry = entries.removeLast();
-      Tensor gradient = entry.output.gradient();
-      if (gradient != null) {
-        try (Scope scope = new Scope()) {
-          entry.backward.run(gradient);
-        }
+      try (Scope scope = new Scope()) {
+        Tensor gradient = entry.output.gradient();
+        if (gradient != null) entry.backward.run(gradient);
+      } finally {
+        entry.release();
       }
-      entry.release();
     }
     close();
   }

@@ -41,6 +41,7 @@ public final class TorchFunction {
         leaves[i].set_requires_grad(inputs[i].needsGradient());
       }
       Tensor output = scope.keep(function.apply(leaves));
+      if (!output.requires_grad()) return Var.constant(output); // It made no use of them.
       Tensor plain = scope.keep(output.detach());
       List<Tensor> kept = new ArrayList<>(List.of(leaves));
       kept.add(output);

@@ -81,7 +81,7 @@ public final class Optimizer implements AutoCloseable {
     parameters.forEach((name, p) -> {
       Tensor gradient = p.gradient();
       Moments m = moments.get(name);
-      if (gradient == null || m == null || !p.hasGradient()) return;
+      if (gradient == null || m == null) return;
       double decay = p.decays() ? settings.decay : 0;
       slots.add(new AdamW.Slot(p.value(), gradient, m.first.get(), m.second.get(), decay));
     });

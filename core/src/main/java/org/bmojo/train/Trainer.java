@@ -1,6 +1,7 @@
 package org.bmojo.train;
 
 import java.util.List;
+import org.bmojo.data.BatchSource;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
@@ -49,6 +50,16 @@ public final class Trainer implements AutoCloseable {
   /** The optimizer, for checkpoints. */
   public Optimizer optimizer() {
     return optimizer;
+  }
+
+  /** The same with one batch an update, taken from {@code data}. */
+  public void run(BatchSource data, Listener listener) {
+    run(
+        _ -> {
+          var next = data.next();
+          return List.of(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+        },
+        listener);
   }
 
   /** Runs until the schedule's last step or until the listener has had enough. */

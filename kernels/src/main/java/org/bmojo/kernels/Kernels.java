@@ -1,8 +1,27 @@
 package org.bmojo.kernels;
 
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cpu.CpuAdamW;
 import org.bmojo.kernels.cpu.CpuCausalConv;
+import org.bmojo.kernels.cpu.CpuEideticSelect;
+import org.bmojo.kernels.cpu.CpuInnovationScore;
+import org.bmojo.kernels.cpu.CpuLinearCrossEntropy;
+import org.bmojo.kernels.cpu.CpuMemoryAttention;
+import org.bmojo.kernels.cpu.CpuRmsNorm;
+import org.bmojo.kernels.cpu.CpuRotary;
 import org.bmojo.kernels.cpu.CpuSelectiveScan;
+import org.bmojo.kernels.cpu.CpuSwiGlu;
+import org.bmojo.kernels.cuda.CudaAdamW;
+import org.bmojo.kernels.cuda.CudaCausalConv;
+import org.bmojo.kernels.cuda.CudaEideticSelect;
+import org.bmojo.kernels.cuda.CudaInnovationScore;
+import org.bmojo.kernels.cuda.CudaLinearCrossEntropy;
+import org.bmojo.kernels.cuda.CudaMemoryAttention;
+import org.bmojo.kernels.cuda.CudaRmsNorm;
+import org.bmojo.kernels.cuda.CudaRoom;
+import org.bmojo.kernels.cuda.CudaRotary;
+import org.bmojo.kernels.cuda.CudaSelectiveScan;
+import org.bmojo.kernels.cuda.CudaSwiGlu;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
@@ -93,6 +112,40 @@ public record Kernels(
         "start the JVM with --add-modules=jdk.incubator.vector");
   }
 
+  /**
+   * NVRTC kernels: float32 and bfloat16 on NVIDIA GPUs of compute capability 8.0 and newer.
+   *
+   * @throws BadInput where there is no such GPU, or no CUDA build of libtorch
+   */
+  public static Kernels cuda() {
+    String reason = CudaRoom.unavailable();
+    if (reason == null) return Cuda.ROOM;
+    throw new BadInput(
+        reason,
+        "the cuda room needs an NVIDIA GPU and libtorch's CUDA build",
+        "build with -Dcuda, check the driver with nvidia-smi, or use another backend");
+  }
+
+  /** Made when first asked for, as the cpu room is. */
+  private static final class Cuda {
+    static final Kernels ROOM =
+        new Kernels(
+            "cuda",
+            new CudaSelectiveScan(),
+            new CudaCausalConv(),
+            new CudaMemoryAttention(REFERENCE.memoryAttention),
+            new CudaEideticSelect(REFERENCE.eideticSelect),
+            new CudaInnovationScore(),
+            new CudaRmsNorm(),
+            new CudaRotary(),
+            new CudaSwiGlu(),
+            new CudaLinearCrossEntropy(),
+            new CudaAdamW(),
+            REFERENCE.ssd,
+            REFERENCE.gatedDelta,
+            REFERENCE.gatedRidge);
+  }
+
   /** Made when first asked for: its classes need a module that may be missing. */
   private static final class Cpu {
     static final Kernels ROOM =
@@ -100,14 +153,14 @@ public record Kernels(
             "cpu",
             new CpuSelectiveScan(),
             new CpuCausalConv(),
-            REFERENCE.memoryAttention,
-            REFERENCE.eideticSelect,
-            REFERENCE.innovationScore,
-            REFERENCE.rmsNorm,
-            REFERENCE.rotary,
-            REFERENCE.swiGlu,
-            REFERENCE.linearCrossEntropy,
-            REFERENCE.adamW,
+            new CpuMemoryAttention(),
+            new CpuEideticSelect(),
+            new CpuInnovationScore(),
+            new CpuRmsNorm(),
+            new CpuRotary(),
+            new CpuSwiGlu(),
+            new CpuLinearCrossEntropy(),
+            new CpuAdamW(),
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
             REFERENCE.gatedRidge);

@@ -1,6 +1,7 @@
 package org.bmojo.kernels;
 
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cuda.CudaRoom;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -54,7 +55,7 @@ final class Picker {
   }
 
   private Kernels choose(boolean cuda, ScalarType type) {
-    if (cuda) return chosen(Kernels.REFERENCE, cuda, type, "there is no CUDA room yet");
+    if (cuda) return chooseOnGpu(type);
     if (!servedByCpu(type)) {
       return chosen(Kernels.REFERENCE, cuda, type, "the cpu room is for float32 and narrower");
     }
@@ -67,6 +68,16 @@ final class Picker {
       return Kernels.REFERENCE;
     }
     return chosen(Kernels.cpu(), cuda, type, "Vector API");
+  }
+
+  private Kernels chooseOnGpu(ScalarType type) {
+    if (!servedByCuda(type)) {
+      return chosen(Kernels.REFERENCE, true, type, "the cuda room is for float32 and bfloat16");
+    }
+    String reason = CudaRoom.unavailable();
+    if (reason == null) return chosen(Kernels.cuda(), true, type, "NVRTC");
+    LOG.warn("kernels: reference for {} on cuda, many times slower: {}", type, reason);
+    return Kernels.REFERENCE;
   }
 
   private Kernels force(String name, boolean cuda, ScalarType type) {
@@ -82,7 +93,15 @@ final class Picker {
         if (!vectors) throw refused(name, "the Vector API is not there", CURE_VECTOR);
         yield chosen(Kernels.cpu(), cuda, type, reason);
       }
-      case "cuda" -> throw refused(name, "this build has no CUDA room", "force cpu or reference");
+      case "cuda" -> {
+        String missing = CudaRoom.unavailable();
+        if (missing != null) throw refused(name, missing, "force cpu or reference");
+        if (!cuda) throw refused(name, "the tensor is on the CPU", "move the model to the GPU");
+        if (!servedByCuda(type)) {
+          throw refused(name, "the tensor is of type " + type, "use float32 or bfloat16");
+        }
+        yield chosen(Kernels.cuda(), cuda, type, reason);
+      }
       default ->
           throw new BadInput(
               "-D" + PROPERTY + "=" + name, "expected reference, cpu or cuda", "name one of these");
@@ -91,6 +110,10 @@ final class Picker {
 
   private static boolean servedByCpu(ScalarType type) {
     return type == ScalarType.Float || type == ScalarType.BFloat16 || type == ScalarType.Half;
+  }
+
+  private static boolean servedByCuda(ScalarType type) {
+    return type == ScalarType.Float || type == ScalarType.BFloat16;
   }
 
   private static Kernels chosen(Kernels room, boolean cuda, ScalarType type, String reason) {

@@ -22,4 +22,17 @@ final class Cores {
     // The task's tensors must not be collected while their memory is in use.
     Reference.reachabilityFence(task);
   }
+
+  /** Work on the elements or rows [from, to). */
+  @FunctionalInterface
+  interface Range {
+    void run(long from, long to);
+  }
+
+  /** Cuts {@code count} elements or rows into ranges of {@code grain} and runs them all. */
+  static void forRanges(long count, long grain, Range range) {
+    int tasks = Math.toIntExact((count + grain - 1) / grain);
+    forEach(tasks, k -> range.run(k * grain, Math.min(count, (k + 1) * grain)));
+    Reference.reachabilityFence(range);
+  }
 }

@@ -1,6 +1,7 @@
 package org.bmojo.kernels.cpu;
 
 import static org.bmojo.kernels.torch.Tensors.as;
+import static org.bmojo.kernels.torch.Tensors.empty;
 
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.torch.Floats;
@@ -24,15 +25,16 @@ public final class CpuSelectiveScan implements SelectiveScan {
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
       ScanLayout layout = ScanLayout.of(in);
-      Tensor y = floats(in.u(), layout.batch(), layout.tokens(), layout.channels());
-      Tensor last = floats(in.a(), layout.batch(), layout.channels(), layout.states());
-      Tensor checkpoints = forBackward ? floats(in.a(), layout.checkpoints()) : null;
-      ScanForward pass = new ScanForward(layout, ScanInputs.of(in), y, last, checkpoints);
-      Cores.forEach(layout.tasks(), pass::run);
+      ScanInputs from = ScanInputs.of(in, layout);
+      Floats y = floats(in.u(), layout.batch(), layout.tokens(), layout.channels());
+      Floats last = floats(in.a(), layout.batch(), layout.channels(), layout.states());
+      Floats checkpoints = forBackward ? floats(in.a(), layout.checkpoints()) : null;
+      Cores.forEach(
+          layout.tasks(), task -> new ScanForward(task, layout, from, y, last, checkpoints).run());
       return new Output(
-          scope.keep(as(y, in.u())),
-          scope.keep(last),
-          checkpoints == null ? null : scope.keep(checkpoints));
+          scope.keep(as(y.owner(), in.u())),
+          scope.keep(last.owner()),
+          checkpoints == null ? null : scope.keep(checkpoints.owner()));
     }
   }
 
@@ -45,11 +47,12 @@ public final class CpuSelectiveScan implements SelectiveScan {
     try (Scope scope = new Scope()) {
       ScanLayout layout = ScanLayout.of(in);
       ScanGradients out = ScanGradients.allocate(layout, in);
+      ScanInputs from = ScanInputs.of(in, layout);
+      Floats starts = Floats.of(checkpoints), gradient = Floats.of(dy);
       Floats seed = dLast == null ? null : Floats.of(dLast);
-      ScanBackward pass =
-          new ScanBackward(
-              layout, ScanInputs.of(in), Floats.of(checkpoints), Floats.of(dy), seed, out);
-      Cores.forEach(layout.tasks(), pass::run);
+      Cores.forEach(
+          layout.tasks(),
+          task -> new ScanBackward(task, layout, from, starts, gradient, seed, out).run());
       return out.reduced(in, scope);
     }
   }
@@ -66,7 +69,7 @@ public final class CpuSelectiveScan implements SelectiveScan {
     }
   }
 
-  private static Tensor floats(Tensor like, long... shape) {
-    return org.bmojo.kernels.torch.Tensors.empty(like, ScalarType.Float, shape);
+  private static Floats floats(Tensor like, long... shape) {
+    return Floats.of(empty(like, ScalarType.Float, shape));
   }
 }

@@ -1,64 +1,78 @@
 package org.bmojo.kernels.cpu;
 
 import static org.bmojo.kernels.cpu.Lanes.LANES;
+import static org.bmojo.kernels.cpu.ScanLayout.BLOCK;
 
 import org.bmojo.kernels.op.SelectiveScan.Inputs;
 import org.bmojo.kernels.torch.Floats;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** A scan's inputs as memory, and the copies of them that a task keeps at hand. */
+/**
+ * A scan's inputs: the sequences as memory, the parameters as arrays of whole blocks, zero beyond
+ * the last channel.
+ *
+ * @param a [block][channel vector][state][lane]
+ * @param d [block][channel], and {@code deltaBias} likewise
+ */
 record ScanInputs(
     Floats u,
     Floats delta,
-    Floats a,
+    float[] a,
     Floats b,
     Floats c,
-    Floats d,
+    float[] d,
     Floats z,
-    Floats deltaBias,
+    float[] deltaBias,
     @Nullable Floats initial) {
 
-  static ScanInputs of(Inputs in) {
+  static ScanInputs of(Inputs in, ScanLayout layout) {
     Tensor initial = in.initial();
     return new ScanInputs(
         Floats.of(in.u()),
         Floats.of(in.delta()),
-        Floats.of(in.a()),
+        rates(Floats.of(in.a()), layout),
         Floats.of(in.b()),
         Floats.of(in.c()),
-        Floats.of(in.d()),
+        channels(Floats.of(in.d()), layout),
         Floats.of(in.z()),
-        Floats.of(in.deltaBias()),
+        channels(Floats.of(in.deltaBias()), layout),
         initial == null ? null : Floats.of(initial));
   }
 
+  private static float[] rates(Floats from, ScanLayout layout) {
+    float[] all = new float[layout.blocks() * layout.stateSize()];
+    float[] rows = new float[layout.stateSize()];
+    for (int block = 0; block < layout.blocks(); block++) {
+      int width = layout.width(block);
+      from.read(layout.stateAt(block), rows, 0, width * layout.states());
+      toLanes(rows, width, layout.states(), all, block * layout.stateSize());
+    }
+    return all;
+  }
+
+  private static float[] channels(Floats from, ScanLayout layout) {
+    float[] to = new float[layout.blocks() * BLOCK];
+    from.read(0, to, 0, layout.channels());
+    return to;
+  }
+
   /**
-   * A task's part of a tensor (…, I, N) as vectors, [channel vector][state][lane], zero beyond the
-   * last channel.
-   *
-   * @param from (I, N) rows
-   * @param at where the task's first row starts
+   * From rows [channel][state] to vectors [channel vector][state][lane]; lanes beyond the last
+   * channel are left as they are.
    */
-  static void toLanes(Floats from, long at, int width, int states, float[] to) {
+  static void toLanes(float[] rows, int width, int states, float[] to, int at) {
     for (int i = 0; i < width; i++) {
-      int base = i / LANES * LANES * states + i % LANES;
-      for (int n = 0; n < states; n++) to[base + n * LANES] = from.get(at + (long) i * states + n);
+      int base = at + i / LANES * LANES * states + i % LANES;
+      for (int n = 0; n < states; n++) to[base + n * LANES] = rows[i * states + n];
     }
   }
 
   /** The way back of {@link #toLanes}. */
-  static void fromLanes(float[] from, Floats to, long at, int width, int states) {
+  static void fromLanes(float[] from, int width, int states, float[] rows) {
     for (int i = 0; i < width; i++) {
       int base = i / LANES * LANES * states + i % LANES;
-      for (int n = 0; n < states; n++) to.set(at + (long) i * states + n, from[base + n * LANES]);
+      for (int n = 0; n < states; n++) rows[i * states + n] = from[base + n * LANES];
     }
-  }
-
-  /** A task's part of a tensor (I), zero beyond the last channel. */
-  static float[] channels(Floats from, int at, int width) {
-    float[] to = new float[ScanLayout.BLOCK];
-    from.read(at, to, 0, width);
-    return to;
   }
 }

@@ -1,8 +1,11 @@
 package org.bmojo.kernels.cpu;
 
 import static org.bmojo.kernels.cpu.Lanes.LANES;
+import static org.bmojo.kernels.cpu.Lanes.load;
+import static org.bmojo.kernels.cpu.Lanes.store;
 
 import org.bmojo.kernels.op.SelectiveScan.Inputs;
+import org.bmojo.kernels.torch.Floats;
 
 /**
  * How a scan is cut: channels into blocks, tokens into pieces, a task for each sequence and block.
@@ -46,7 +49,7 @@ record ScanLayout(int batch, int tokens, int channels, int states) {
 
   /** The first channel of a task. */
   int channel(int task) {
-    return task % blocks() * BLOCK;
+    return block(task) * BLOCK;
   }
 
   /** How many channels a task has. */
@@ -59,8 +62,33 @@ record ScanLayout(int batch, int tokens, int channels, int states) {
     return Math.min(PIECE, tokens - from);
   }
 
-  /** Where element 0 of a token's channels of a task is, in tensors (B, T, I). */
-  long at(int task, int token) {
+  /**
+   * Brings a piece's rows of a tensor (B, T, I) into [token][channel], zero beyond the last
+   * channel. The loops that follow find everything in the cache and whole vectors only; this one,
+   * having nothing to compute, keeps many cache lines in flight.
+   */
+  void read(Floats from, int task, int token, int count, float[] to) {
+    int width = width(task);
+    for (int t = 0; t < count; t++) {
+      long at = rowAt(task, token + t);
+      for (int i = 0; i < width; i += LANES) {
+        load(from, at + i, width - i).intoArray(to, t * BLOCK + i);
+      }
+    }
+  }
+
+  /** The way back of {@link #read}. */
+  void write(float[] from, int task, int token, int count, Floats to) {
+    int width = width(task);
+    for (int t = 0; t < count; t++) {
+      long at = rowAt(task, token + t);
+      for (int i = 0; i < width; i += LANES) {
+        store(load(from, t * BLOCK + i), to, at + i, width - i);
+      }
+    }
+  }
+
+  private long rowAt(int task, int token) {
     return ((long) sequence(task) * tokens + token) * channels + channel(task);
   }
 
@@ -72,6 +100,11 @@ record ScanLayout(int batch, int tokens, int channels, int states) {
   /** Where a task's states start, in tensors (B, I, N). */
   long stateAt(int task) {
     return ((long) sequence(task) * channels + channel(task)) * states;
+  }
+
+  /** The block of a task. */
+  int block(int task) {
+    return task % blocks();
   }
 
   /** Size of a task's states as vectors: [channel vector][state][lane]. */

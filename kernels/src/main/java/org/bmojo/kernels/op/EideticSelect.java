@@ -1,5 +1,9 @@
 package org.bmojo.kernels.op;
 
+import static org.bmojo.kernels.torch.Shapes.ANY;
+import static org.bmojo.kernels.torch.Shapes.expect;
+
+import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -20,6 +24,16 @@ public interface EideticSelect {
    * @param chunk C, tokens between refreshes
    */
   record Rule(int capacity, int window, int chunk) {
+    /** Refuses numbers that mean nothing. */
+    public Rule {
+      if (capacity < 0 || window < 1 || chunk < 1) {
+        throw new BadInput(
+            "eidetic select: capacity " + capacity + ", window " + window + ", chunk " + chunk,
+            "expected at least 0, 1 and 1",
+            "correct the layer's configuration");
+      }
+    }
+
     /** Chunks touched by tokens start … start+tokens−1: M. */
     public int chunks(long start, long tokens) {
       return (int) ((start + tokens - 1) / chunk - start / chunk + 1);
@@ -28,6 +42,30 @@ public interface EideticSelect {
     /** Tokens before a call that may still become eligible: W + C − 1, or all there are. */
     public int tail(long start) {
       return (int) Math.min(start, (long) window + chunk - 1);
+    }
+
+    /** The newest position that was eligible at the last refresh before {@code start}, or −1. */
+    public long refreshedBefore(long start) {
+      return start == 0 ? -1 : Math.max(-1, (start - 1) / chunk * chunk - window);
+    }
+
+    /**
+     * Refuses arguments of {@link EideticSelect#forward} that do not fit together.
+     *
+     * @throws BadInput saying which and why
+     */
+    public void expectFit(Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+      String op = "eidetic select";
+      expect(op, "scores", scores, ANY, ANY);
+      long batch = scores.size(0);
+      expect(op, "kept positions", keptPositions, batch, capacity);
+      expect(op, "kept scores", keptScores, batch, capacity);
+      if (start < 0 || scores.size(1) <= tail(start)) {
+        throw new BadInput(
+            op + ": " + scores.size(1) + " scores for tokens from position " + start + " on",
+            "expected those of " + tail(start) + " tokens before it and of at least one new one",
+            "pass the scores of the tail and of the new tokens");
+      }
     }
   }
 

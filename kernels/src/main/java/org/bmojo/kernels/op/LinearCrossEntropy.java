@@ -1,5 +1,11 @@
 package org.bmojo.kernels.op;
 
+import static org.bmojo.kernels.torch.Shapes.ANY;
+import static org.bmojo.kernels.torch.Shapes.expect;
+
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +28,30 @@ public interface LinearCrossEntropy {
    * @param weight (V, d) the same with respect to weight
    */
   record Output(Tensor losses, @Nullable Tensor hidden, @Nullable Tensor weight) {}
+
+  /**
+   * Refuses shapes that do not fit together and, on the CPU, targets outside the vocabulary (on
+   * another device looking would mean waiting for it).
+   *
+   * @throws BadInput saying which and why
+   */
+  static void expectFit(Tensor hidden, Tensor weight, Tensor targets) {
+    String op = "linear cross-entropy";
+    expect(op, "hidden", hidden, ANY, ANY);
+    expect(op, "weight", weight, ANY, hidden.size(1));
+    expect(op, "targets", targets, hidden.size(0));
+    if (!targets.is_cpu()) return;
+    try (Scope scope = new Scope()) {
+      long words = weight.size(0);
+      Tensor outside = targets.lt(new Scalar(0L)).logical_or(targets.ge(new Scalar(words)));
+      Tensor wrong = outside.logical_and(targets.ne(new Scalar(IGNORED)));
+      if (!wrong.any().item_bool()) return;
+      throw new BadInput(
+          op + ": target " + targets.masked_select(wrong).select(0, 0).item_long(),
+          "expected one in [0, " + words + ") or " + IGNORED + " for none",
+          "use the tokenizer that the model was made with");
+    }
+  }
 
   /**
    * Losses and, if asked for, gradients.

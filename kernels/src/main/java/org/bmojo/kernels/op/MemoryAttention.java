@@ -3,6 +3,7 @@ package org.bmojo.kernels.op;
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
 
+import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -32,11 +33,28 @@ public interface MemoryAttention {
    * @param chunk C ≥ 1
    * @param scale multiplies q·k, usually D^(−1/2)
    */
-  record Geometry(long start, int window, int fading, int chunk, double scale) {}
+  record Geometry(long start, int window, int fading, int chunk, double scale) {
+    /** Refuses numbers that mean nothing. */
+    public Geometry {
+      atLeast("start", start, 0);
+      atLeast("window", window, 1);
+      atLeast("fading", fading, 0);
+      atLeast("chunk", chunk, 1);
+    }
+
+    private static void atLeast(String name, long value, long least) {
+      if (value >= least) return;
+      throw new BadInput(
+          "memory attention: " + name + " is " + value,
+          "expected at least " + least,
+          "correct the layer's configuration");
+    }
+  }
 
   /**
    * Keys and values of consecutive tokens, the last T of which are the queries' own; what comes
-   * before is past. Rows older than anything visible may be left out.
+   * before is past: P rows, of which those older than anything visible may be left out. A past row
+   * that is missing is not seen.
    *
    * @param k (B, P + T, G, D) rotated
    * @param v (B, P + T, G, D)
@@ -74,9 +92,12 @@ public interface MemoryAttention {
       expect(op, "window k", window.k(), batch, ANY, ANY, dim);
       long groups = window.k().size(2);
       expect(op, "window v", window.v(), batch, window.k().size(1), groups, dim);
+      expectHeads(heads, groups);
+      expectRows("window", window, geometry.start(), tokens);
       if (fading != null) {
         expect(op, "fading k", fading.k(), batch, ANY, groups, dim);
         expect(op, "fading v", fading.v(), batch, fading.k().size(1), groups, dim);
+        expectRows("fading", fading, geometry.start(), tokens);
       }
       if (eidetic != null) {
         long chunk = geometry.chunk();
@@ -88,6 +109,24 @@ public interface MemoryAttention {
         expect(op, "eidetic bias", eidetic.bias(), batch, chunks, heads, slots);
       }
     }
+
+    /** Rows end with the last query; none stand before the sequence. */
+    private static void expectRows(String name, Stream stream, long start, long tokens) {
+      long rows = stream.k().size(1);
+      if (rows >= tokens && rows <= start + tokens) return;
+      throw new BadInput(
+          "memory attention: " + name + " has " + rows + " rows",
+          "expected " + tokens + ", one for each query, to " + (start + tokens) + ", all there are",
+          "pass the queries' own rows and up to " + start + " of the past");
+    }
+  }
+
+  private static void expectHeads(long heads, long groups) {
+    if (groups > 0 && heads % groups == 0) return;
+    throw new BadInput(
+        "memory attention: " + heads + " query heads share " + groups + " key heads",
+        "expected a whole number of query heads for each key head",
+        "correct the model's configuration");
   }
 
   /**
@@ -127,7 +166,42 @@ public interface MemoryAttention {
       long[] positions,
       Stream window,
       @Nullable Stream fading,
-      @Nullable Eidetic eidetic) {}
+      @Nullable Eidetic eidetic) {
+    /** Refuses shapes that do not fit together and rings too short to hold what is visible. */
+    public StepInputs {
+      String op = "memory attention step";
+      expect(op, "q", q, positions.length, ANY, ANY);
+      long batch = q.size(0), heads = q.size(1), dim = q.size(2);
+      expect(op, "window k", window.k(), batch, ANY, ANY, dim);
+      long groups = window.k().size(2);
+      expect(op, "window v", window.v(), batch, window.k().size(1), groups, dim);
+      expectHeads(heads, groups);
+      expectRing("window", window, geometry.window(), positions);
+      if (fading != null) {
+        expect(op, "fading k", fading.k(), batch, ANY, groups, dim);
+        expect(op, "fading v", fading.v(), batch, fading.k().size(1), groups, dim);
+        expectRing("fading", fading, (long) geometry.window() + geometry.fading(), positions);
+      }
+      if (eidetic != null) {
+        expect(op, "eidetic q", eidetic.q(), batch, heads, dim);
+        expect(op, "eidetic k", eidetic.k(), batch, ANY, groups, dim);
+        long slots = eidetic.k().size(1);
+        expect(op, "eidetic v", eidetic.v(), batch, slots, groups, dim);
+        expect(op, "eidetic bias", eidetic.bias(), batch, heads, slots);
+      }
+    }
+
+    private static void expectRing(String name, Stream ring, long reach, long[] positions) {
+      long rows = ring.k().size(1);
+      for (long position : positions) {
+        if (position >= 0 && rows >= Math.min(reach, position + 1)) continue;
+        throw new BadInput(
+            "memory attention step: the " + name + " ring has " + rows + " rows",
+            "expected " + reach + ", or all there are, for position " + position,
+            "make the ring as long as what is visible");
+      }
+    }
+  }
 
   /**
    * One token of each sequence; {@code geometry.start} is not read.

@@ -16,6 +16,7 @@ public final class ReferenceEideticSelect implements EideticSelect {
   @Override
   public Output forward(
       Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+    rule.expectFit(scores, start, keptPositions, keptScores);
     try (Scope scope = new Scope()) {
       int capacity = rule.capacity();
       long batch = scores.size(0), tail = rule.tail(start), tokens = scores.size(1) - tail;
@@ -23,7 +24,7 @@ public final class ReferenceEideticSelect implements EideticSelect {
       Tensor positions = cat(1, keptPositions, recent); // (B, E + P + T)
       Tensor all = cat(1, keptScores.to(scores.scalar_type()), scores);
       // A kept token may stand in the tail as well: count it once, as kept.
-      long refreshed = start == 0 ? -1 : (start - 1) / rule.chunk() * rule.chunk() - rule.window();
+      long refreshed = rule.refreshedBefore(start);
       Tensor seen = cat(1, keptPositions.lt(new Scalar(0L)), recent.le(new Scalar(refreshed)));
       all = all.masked_fill(seen, scalar(Double.NEGATIVE_INFINITY));
 

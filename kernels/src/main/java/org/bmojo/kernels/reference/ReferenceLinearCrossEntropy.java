@@ -15,6 +15,7 @@ public final class ReferenceLinearCrossEntropy implements LinearCrossEntropy {
   @Override
   public Output forward(
       Tensor hidden, Tensor weight, Tensor targets, double scale, boolean gradients) {
+    LinearCrossEntropy.expectFit(hidden, weight, targets);
     try (Scope scope = new Scope()) {
       Tensor logits = accumulated(hidden.matmul(weight.t())); // (M, V)
       Tensor logProbability = torch.log_softmax(logits, -1);

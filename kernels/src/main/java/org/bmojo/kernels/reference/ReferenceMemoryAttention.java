@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -73,6 +74,7 @@ public final class ReferenceMemoryAttention implements MemoryAttention {
 
   @Override
   public Gradients backward(Inputs in, Output forward, Tensor dOut) {
+    Shapes.expect("memory attention backward", "dOut", dOut, Shapes.of(in.q()));
     try (Scope scope = new Scope()) {
       Tensor g = accumulated(dOut);
       Tensor along = g.mul(accumulated(forward.out())).sum(-1); // (B, T, H)

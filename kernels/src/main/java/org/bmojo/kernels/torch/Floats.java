@@ -33,6 +33,11 @@ public record Floats(Tensor owner, MemorySegment memory) {
     return view(type == ScalarType.Float ? t.contiguous() : t.to(ScalarType.Float).contiguous());
   }
 
+  /** Uninitialised float32 memory of the shape of {@code t}, in the innermost scope. */
+  public static Floats like(Tensor t) {
+    return view(Tensors.empty(t, ScalarType.Float, Shapes.of(t)));
+  }
+
   private static Floats view(Tensor t) {
     long bytes = Math.multiplyExact(t.numel(), (long) Float.BYTES);
     if (bytes == 0) return new Floats(t, MemorySegment.NULL);

@@ -1,0 +1,17 @@
+package org.bmojo.kernels.cpu;
+
+/**
+ * A stage of a task's work on one piece. The stages are called through this interface, of which
+ * there are many implementations, so that the compiler makes each its own unit: inlined into one,
+ * they would together pass the size at which it gives up keeping vectors in registers, and be ten
+ * times slower.
+ */
+@FunctionalInterface
+interface Stage {
+  /**
+   * Works on the tokens [from, from + count).
+   *
+   * @param count at most {@link ScanLayout#PIECE}
+   */
+  void run(int from, int count);
+}

@@ -1,0 +1,236 @@
+package org.bmojo.kernels.cuda;
+
+import static org.bmojo.kernels.torch.Tensors.empty;
+
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cuda.Kernel.Grid;
+import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code selective_scan.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
+ * threads, states per thread): the backward pass walks from one to the one before, with the states
+ * between in registers.
+ */
+public final class CudaSelectiveScan implements SelectiveScan {
+  private static final String OP = "selective scan";
+  private static final int LANES = 32, FORWARD = 32, BACKWARD = 16, MOST_STATES = 64;
+  private static final boolean FORWARD_PASS = false, BACKWARD_PASS = true;
+
+  @Override
+  public Output forward(Inputs in, boolean forBackward) {
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in, FORWARD_PASS);
+      Tensor y = empty(call.u, Shapes.of(call.u));
+      Tensor last = call.floats(call.batch, call.channels, call.states);
+      Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
+      int shared = 4 * FORWARD * (2 * LANES + 2 * call.padded() + call.warps() * LANES);
+      call.program
+          .kernel("forward")
+          .launch(
+              call.grid(shared),
+              call.u,
+              call.delta,
+              call.a,
+              call.b,
+              call.c,
+              call.d,
+              call.z,
+              call.deltaBias,
+              call.initial,
+              y,
+              last,
+              checkpoints,
+              call.tokens,
+              (int) call.channels);
+      return new Output(
+          scope.keep(y), scope.keep(last), checkpoints == null ? null : scope.keep(checkpoints));
+    }
+  }
+
+  @Override
+  public Gradients backward(
+      Inputs in, @Nullable Tensor checkpoints, Tensor dy, @Nullable Tensor dLast) {
+    if (checkpoints == null)
+      throw new IllegalStateException("forward was told no backward follows");
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in, BACKWARD_PASS);
+      long batch = call.batch, tokens = call.tokens, channels = call.channels, n = call.states;
+      long blocks = call.blocks();
+      Tensor du = empty(call.u, Shapes.of(call.u)), dz = empty(call.u, Shapes.of(call.u));
+      Tensor dDelta = empty(call.u, Shapes.of(call.u));
+      Tensor dInitial = call.floats(batch, channels, n);
+      Tensor sums = call.floats(batch, channels, n + 2);
+      Tensor maps = call.floats(batch, blocks, tokens, 2 * n);
+      int floats = 3 * LANES + 4 * call.padded() + 3 * call.warps() * LANES;
+      int raw = 4 * LANES * (int) call.u.element_size();
+      int shared = BACKWARD * (4 * floats + raw) + 4 * 2 * LANES;
+      call.program
+          .kernel("backward")
+          .launch(
+              call.grid(shared),
+              call.u,
+              call.delta,
+              call.a,
+              call.b,
+              call.c,
+              call.d,
+              call.z,
+              call.deltaBias,
+              call.kept(checkpoints),
+              call.door.activation("dy", dy),
+              call.door.stateOrNull("dLast", dLast),
+              du,
+              dDelta,
+              dz,
+              dInitial,
+              sums,
+              maps,
+              tokens,
+              (int) channels);
+      Tensor db = empty(call.b, Shapes.of(call.b)), dc = empty(call.c, Shapes.of(call.c));
+      long elements = tokens * 2 * n;
+      call.program
+          .kernel("sum_maps")
+          .launch(
+              new Grid((elements + 255) / 256, batch, 1, 256, 0),
+              maps,
+              db,
+              dc,
+              tokens,
+              (int) blocks);
+      Tensor da = empty(call.a, channels, n);
+      Tensor dd = empty(call.a, channels), dBias = empty(call.a, channels);
+      call.program
+          .kernel("sum_sequences")
+          .launch(
+              new Grid((channels * (n + 2) + 255) / 256, 256),
+              sums,
+              da,
+              dd,
+              dBias,
+              (int) batch,
+              (int) channels);
+      return new Gradients(
+          scope.keep(du),
+          scope.keep(dDelta),
+          scope.keep(da),
+          scope.keep(db),
+          scope.keep(dc),
+          scope.keep(dd),
+          scope.keep(dz),
+          scope.keep(dBias),
+          scope.keep(dInitial));
+    }
+  }
+
+  @Override
+  public Tensor step(Inputs in, Tensor state) {
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in, FORWARD_PASS);
+      Shapes.expect(OP, "state", state, call.batch, call.channels, call.states);
+      Tensor y = empty(call.u, Shapes.of(call.u));
+      call.program
+          .kernel("step")
+          .launch(
+              new Grid((call.channels + 127) / 128, call.batch, 1, 128, 0),
+              call.u,
+              call.delta,
+              call.a,
+              call.b,
+              call.c,
+              call.d,
+              call.z,
+              call.deltaBias,
+              call.door.mutable("state", state, ScalarType.Float),
+              y,
+              (int) call.channels);
+      return scope.keep(y);
+    }
+  }
+
+  /** The inputs, checked and dense, and the program for them. */
+  private static final class Call {
+    final Door door;
+    final Tensor u, delta, a, b, c, d, z, deltaBias;
+    final @Nullable Tensor initial;
+    final long batch, tokens, channels, states;
+    final int perThread;
+    final Program program;
+
+    Call(Inputs in, boolean backward) {
+      door = new Door(OP, in.u());
+      u = door.activation("u", in.u());
+      delta = door.activation("delta", in.delta());
+      a = door.state("a", in.a());
+      b = door.activation("b", in.b());
+      c = door.activation("c", in.c());
+      d = door.state("d", in.d());
+      z = door.activation("z", in.z());
+      deltaBias = door.state("deltaBias", in.deltaBias());
+      initial = door.stateOrNull("initial", in.initial());
+      batch = u.size(0);
+      tokens = u.size(1);
+      channels = u.size(2);
+      states = a.size(1);
+      if (states > MOST_STATES) {
+        throw new BadInput(
+            OP + ": " + states + " states per channel",
+            "the cuda room expects at most " + MOST_STATES,
+            "use the reference backend");
+      }
+      // Measured: forward, more warps hide more latency; backward, fewer threads do less work
+      // twice, unless there would be less than one block for every multiprocessor.
+      long sms = Device.of(u).multiprocessors(), perSm = (blocks() * batch + sms - 1) / sms;
+      perThread = states > 32 ? 4 : backward && perSm > 1 ? 4 : 2;
+      long fitting = warps() > 8 ? 1 : !backward ? 3 : perThread == 2 ? 1 : Math.min(4, perSm);
+      long resident = warps() > 4 && backward ? 1 : fitting;
+      program =
+          Program.of(
+              u,
+              "selective_scan",
+              "ELEMENT=" + Program.type(u),
+              "N=" + states,
+              "STATES=" + perThread,
+              "LOOK=2",
+              "VECTOR=" + (channels % 4 == 0 ? 4 : 1),
+              "RESIDENT=" + resident);
+    }
+
+    /** Warps of a block; a thread carries some states of one channel. */
+    int warps() {
+      return (int) (states + perThread - 1) / perThread;
+    }
+
+    /** States rounded up to what the warps carry. */
+    int padded() {
+      return warps() * perThread;
+    }
+
+    long[] checkpoints() {
+      return new long[] {batch, (tokens + BACKWARD - 1) / BACKWARD, blocks(), states, LANES};
+    }
+
+    Tensor kept(Tensor checkpoints) {
+      Shapes.expect(OP, "checkpoints", checkpoints, checkpoints());
+      return door.state("checkpoints", checkpoints);
+    }
+
+    /** Blocks that share a sequence's channels. */
+    long blocks() {
+      return (channels + LANES - 1) / LANES;
+    }
+
+    Grid grid(int shared) {
+      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
+    }
+
+    Tensor floats(long... shape) {
+      return empty(a, shape);
+    }
+  }
+}

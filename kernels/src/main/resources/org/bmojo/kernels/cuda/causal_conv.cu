@@ -1,0 +1,150 @@
+// Causal depthwise convolution and silu. Constants: ELEMENT type, WEIGHT the filter's, K its width,
+// VECTOR channels per thread, RUN tokens per thread.
+//
+// A thread slides over RUN tokens of VECTOR channels with the last K inputs in registers; the K − 1
+// it shares with its neighbours come from the cache.
+#include "common.cuh"
+
+using T = ELEMENT;
+constexpr int V = VECTOR;
+
+struct Filter {
+  float weight[K][V], bias[V];
+
+  __device__ Filter(const WEIGHT* w, const WEIGHT* b, int channel) {
+    EACH for (int j = 0; j < V; j++) {
+      bias[j] = b ? wide(b[channel + j]) : 0.f;
+      EACH for (int m = 0; m < K; m++) weight[m][j] = wide(w[(channel + j) * (long)K + m]);
+    }
+  }
+
+  // Before silu; window[m] is the input K − 1 − m tokens ago.
+  __device__ float apply(const float (&window)[K][V], int j) const {
+    float sum = bias[j];
+    EACH for (int m = 0; m < K; m++) sum += weight[m][j] * window[m][j];
+    return sum;
+  }
+};
+
+// Input of token t of this sequence, from the carried state where t < 0, zero beyond the end.
+__device__ __forceinline__ void token(
+    const T* x, const T* initial, long sequence, long t, long tokens, int channels, int channel,
+    float (&to)[V]) {
+  EACH for (int j = 0; j < V; j++) to[j] = 0.f;
+  if (t >= 0) {
+    if (t < tokens) read<V>(x + (sequence * tokens + t) * channels + channel, to);
+  } else if (initial && t >= 1 - K) {
+    read<V>(initial + (sequence * (K - 1) + t + K - 1) * channels + channel, to);
+  }
+}
+
+__device__ __forceinline__ void slide(float (&window)[K][V]) {
+  EACH for (int m = 0; m + 1 < K; m++)
+    EACH for (int j = 0; j < V; j++) window[m][j] = window[m + 1][j];
+}
+
+extern "C" __global__ void forward(
+    const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
+    const T* __restrict__ initial, T* __restrict__ y, T* __restrict__ last, long tokens,
+    int channels) {
+  int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+  if (channel >= channels) return;
+  long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
+  Filter filter(weight, bias, channel);
+  float window[K][V];
+  EACH for (int m = 0; m + 1 < K; m++)
+    token(x, initial, sequence, start + m - K + 1, tokens, channels, channel, window[m]);
+  EACH for (int i = 0; i < RUN; i++) {
+    long t = start + i;
+    token(x, initial, sequence, t, tokens, channels, channel, window[K - 1]);
+    float out[V];
+    EACH for (int j = 0; j < V; j++) {
+      float sum = filter.apply(window, j);
+      out[j] = sum * Exact<T>::sigmoid(sum);
+    }
+    if (t < tokens) write<V>(y + (sequence * tokens + t) * channels + channel, out);
+    slide(window);
+  }
+  if (start + RUN < tokens) return;
+  EACH for (int m = 0; m + 1 < K; m++) {
+    float kept[V];
+    token(x, initial, sequence, tokens - K + 1 + m, tokens, channels, channel, kept);
+    write<V>(last + (sequence * (K - 1) + m) * channels + channel, kept);
+  }
+}
+
+// Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
+// carried state. parts (sequences · runs, I·K + I): sums for weight, then bias.
+extern "C" __global__ void backward(
+    const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
+    const T* __restrict__ initial, const T* __restrict__ dy, T* __restrict__ dx,
+    T* __restrict__ d_initial, float* __restrict__ parts, long tokens, int channels) {
+  int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+  if (channel >= channels) return;
+  long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
+  Filter filter(weight, bias, channel);
+  float window[K][V], g[K][V], d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
+  EACH for (int m = 0; m < K; m++)
+    EACH for (int j = 0; j < V; j++) g[m][j] = 0.f;
+  EACH for (int m = 0; m + 1 < K; m++)
+    token(x, initial, sequence, start + m - 2 * (K - 1), tokens, channels, channel, window[m]);
+  EACH_OF(4) for (int i = 1 - K; i < RUN; i++) {
+    long q = start + i;  // token q's gradient before silu reaches rows q … q + K − 1
+    token(x, initial, sequence, q, tokens, channels, channel, window[K - 1]);
+    EACH for (int m = K - 1; m > 0; m--)
+      EACH for (int j = 0; j < V; j++) g[m][j] = g[m - 1][j];
+    float d[V];
+    EACH for (int j = 0; j < V; j++) d[j] = 0.f;
+    if (q >= 0 && q < tokens) read<V>(dy + (sequence * tokens + q) * channels + channel, d);
+    EACH for (int j = 0; j < V; j++) {
+      float sum = filter.apply(window, j), open = Exact<T>::sigmoid(sum);
+      g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
+      if (i >= 0) {
+        d_bias[j] += g[0][j];
+        EACH for (int m = 0; m < K; m++) d_weight[m][j] += g[0][j] * window[m][j];
+      }
+    }
+    slide(window);
+    if (i < 0 || q >= tokens + K - 1) continue;
+    float out[V];
+    EACH for (int j = 0; j < V; j++) {
+      out[j] = 0.f;
+      EACH for (int m = 0; m < K; m++) out[j] += filter.weight[m][j] * g[m][j];
+    }
+    if (q < K - 1) {
+      write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
+    } else {
+      write<V>(dx + (sequence * tokens + q - K + 1) * channels + channel, out);
+    }
+  }
+  float* part = parts + (sequence * gridDim.y + blockIdx.y) * (long)channels * (K + 1);
+  EACH for (int j = 0; j < V; j++) {
+    EACH for (int m = 0; m < K; m++) part[(channel + j) * (long)K + m] = d_weight[m][j];
+    part[channels * (long)K + channel + j] = d_bias[j];
+  }
+}
+
+extern "C" __global__ void sum_parts(
+    const float* __restrict__ parts, float* __restrict__ total, int count, long width) {
+  sum_columns(parts, total, count, width);
+}
+
+// One token; state (B, K − 1, I) advances in place.
+extern "C" __global__ void step(
+    const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
+    T* __restrict__ state, T* __restrict__ y, int channels) {
+  int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+  if (channel >= channels) return;
+  long sequence = blockIdx.y;
+  Filter filter(weight, bias, channel);
+  float window[K][V], out[V];
+  EACH for (int m = 0; m < K; m++)
+    token(x, state, sequence, m - K + 1, 1, channels, channel, window[m]);
+  EACH for (int j = 0; j < V; j++) {
+    float sum = filter.apply(window, j);
+    out[j] = sum * Exact<T>::sigmoid(sum);
+  }
+  write<V>(y + sequence * channels + channel, out);
+  EACH for (int m = 0; m + 1 < K; m++)
+    write<V>(state + (sequence * (K - 1) + m) * channels + channel, window[m + 1]);
+}

@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class CpuInnovationScoreTest extends InnovationScoreContract {
+  @Override
+  Room room() {
+    return Room.cpu();
+  }
+}

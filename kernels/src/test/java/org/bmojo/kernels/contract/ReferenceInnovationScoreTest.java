@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class ReferenceInnovationScoreTest extends InnovationScoreContract {
+  @Override
+  Room room() {
+    return Room.reference();
+  }
+}

@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class ReferenceMemoryAttentionTest extends MemoryAttentionContract {
+  @Override
+  Room room() {
+    return Room.reference();
+  }
+}

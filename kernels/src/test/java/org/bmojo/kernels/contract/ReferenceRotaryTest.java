@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class ReferenceRotaryTest extends RotaryContract {
+  @Override
+  Room room() {
+    return Room.reference();
+  }
+}
