@@ -42,6 +42,9 @@ public final class Checkpoint implements AutoCloseable {
   /** The file that makes a folder a model. */
   static final String CONFIG = "config.json";
 
+  /** What {@code config.json} calls our own layout. */
+  public static final String OWN_ARCHITECTURE = BMojoLayout.ARCHITECTURE;
+
   /** The folder's name within a training run's. */
   public static final String WITHIN_RUN = "model";
 
@@ -133,6 +136,11 @@ public final class Checkpoint implements AutoCloseable {
   public static String export(
       Path folder, LanguageModel model, @Nullable Tokenizer tokenizer, @Nullable JsonNode base) {
     return ForeignLayout.save(folder, model, tokenizer, base);
+  }
+
+  /** Whether some architecture of others can express {@code model}. */
+  public static boolean exportable(LanguageModel model) {
+    return Architectures.writing(model.config()) != null;
   }
 
   /** Whether {@code folder} holds a model or a run with one. */

@@ -201,6 +201,8 @@ final class Hybrids implements Architecture {
     AttentionConfig attention = HybridWriter.shape(model);
     if (attention == null || !HybridWriter.write(config, model)) return null;
     Transformers.base(config, model, attention);
+    // Absent, it means biases of q, k and v alone, which is what this family has.
+    if (base == Transformers.Kind.QWEN2) config.remove("attention_bias");
     return config.put("mlp_bias", model.layers().getFirst().mlpBias());
   }
 }

@@ -43,7 +43,8 @@ public sealed interface RopeScaling {
         // In libtorch's own float32 power, whose last bit decides that of an angle far out.
         try (Scope scope = new Scope()) {
           TensorOptions narrow = new TensorOptions(ScalarType.Float);
-          Tensor even = torch.arange(new Scalar(0L), new Scalar((long) dim), new Scalar(2L), narrow);
+          Tensor even =
+              torch.arange(new Scalar(0L), new Scalar((long) dim), new Scalar(2L), narrow);
           Tensor power = torch.pow(new Scalar(base), even.div(new Scalar((long) dim)));
           Floats values = Floats.of(power.reciprocal());
           for (int m = 0; m < f.length; m++) f[m] = values.get(m);

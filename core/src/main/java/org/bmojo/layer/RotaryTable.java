@@ -23,8 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param scaling null for none
  * @param single whether angles are rounded to float32
  */
-public record RotaryTable(
-    int headDim, double base, @Nullable RopeScaling scaling, boolean single) {
+public record RotaryTable(int headDim, double base, @Nullable RopeScaling scaling, boolean single) {
   /** Cosines and sines, each (positions, D/2). */
   public record Angles(Tensor cos, Tensor sin) {}
 
@@ -66,8 +65,7 @@ public record RotaryTable(
 
   private Tensor at(Tensor positions, long length) {
     RopeScaling.Planes planes = new RopeScaling.Planes(headDim, base, single);
-    double[] frequencies =
-        scaling == null ? planes.frequencies() : scaling.stretch(planes, length);
+    double[] frequencies = scaling == null ? planes.frequencies() : scaling.stretch(planes, length);
     return positions.unsqueeze(-1).mul(of(frequencies).to(type()));
   }
 

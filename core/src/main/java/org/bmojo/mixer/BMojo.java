@@ -4,6 +4,7 @@ import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
 import java.util.Arrays;
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.MemoryAttention.Geometry;
@@ -78,6 +79,24 @@ public final class BMojo implements Names.Named {
   /** The state before the first token of {@code batch} sequences. */
   public MixerState newState(long batch) {
     return new MixerState(config, ssm, projections, eidetic, batch);
+  }
+
+  /**
+   * One state from those of several chunks of a context that were read apart, as a batch: see
+   * {@link StateComposition}.
+   *
+   * @param chunks unchanged
+   * @return of a batch of one
+   * @throws BadInput in any layer but a Mamba-2
+   */
+  public MixerState compose(MixerState chunks) {
+    if (ssm instanceof Mamba2 mamba2 && projections == null && chunks.ssm != null) {
+      return new MixerState(mamba2.compose(chunks.ssm), chunks.position);
+    }
+    throw new BadInput(
+        "a layer that is not Mamba-2 alone",
+        "expected one, whose states are known to compose",
+        "Read the chunks one after the other");
   }
 
   /**

@@ -59,7 +59,10 @@ public final class Mamba2 implements Ssm {
     boolean normed = config.keyNorm();
     keyNorm = normed ? Norm.create(init, config.stateSize(), KEY_NORM_EPS) : null;
     queryNorm = normed ? Norm.create(init, config.stateSize(), KEY_NORM_EPS) : null;
-    rotary = config.ropeBase() > 0 ? new RotaryTable(config.stateSize(), config.ropeBase(), null, true) : null;
+    rotary =
+        config.ropeBase() > 0
+            ? new RotaryTable(config.stateSize(), config.ropeBase(), null, true)
+            : null;
     outProj = Linear.create(init, inner, width, biased);
   }
 
@@ -145,6 +148,31 @@ public final class Mamba2 implements Ssm {
   public Tensor step(Tensor x, SsmState state) {
     try (Tape tape = Tape.off()) {
       return forward(tape, Var.constant(x), state).value();
+    }
+  }
+
+  /**
+   * One state from those of several chunks, a batch of one from a batch of chunks, by the rule of
+   * {@link StateComposition}; what the convolutions remember is averaged.
+   *
+   * @param chunks as {@link #forward} left it; unchanged
+   */
+  public SsmState compose(SsmState chunks) {
+    State all = (State) chunks;
+    try (Scope scope = new Scope()) {
+      Tensor logDecay = all.logDecay.get();
+      Tensor inputs = all.convolution.get();
+      Tensor scan =
+          StateComposition.weighted(StateComposition.logWeights(logDecay), all.scan.get());
+      // Read one after the other, the chunks forget as much as all of them together.
+      Tensor forgotten = logDecay.sum(0).unsqueeze(0);
+      State one =
+          new State(
+              new Owned(inputs.mean(0).unsqueeze(0).contiguous()),
+              scan.contiguous(),
+              forgotten.contiguous());
+      one.position = all.position;
+      return one;
     }
   }
 

@@ -46,6 +46,13 @@ public final class MixerState implements AutoCloseable {
     this.attention = projections == null ? null : new Attention(projections, eidetic, batch);
   }
 
+  /** Of a layer that is a state space and nothing else. */
+  MixerState(Ssm.SsmState ssm, long position) {
+    this.ssm = ssm;
+    this.attention = null;
+    this.position = position;
+  }
+
   /** Tokens read so far. */
   public long position() {
     return position;

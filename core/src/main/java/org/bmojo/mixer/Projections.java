@@ -55,8 +55,7 @@ final class Projections implements Names.Named {
     fadingKNorm = normed && own ? Norm.create(init, dim, eps) : null;
     rotary =
         config.ropeBase() > 0
-            ? new RotaryTable(
-                dim, config.ropeBase(), details.ropeScaling(), details.singleAngles())
+            ? new RotaryTable(dim, config.ropeBase(), details.ropeScaling(), details.singleAngles())
             : null;
   }
 

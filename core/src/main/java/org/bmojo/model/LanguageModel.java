@@ -13,6 +13,7 @@ import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
 import org.bmojo.mixer.BMojo;
+import org.bmojo.mixer.MixerState;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
@@ -93,6 +94,25 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   /** The state before the first token of {@code batch} sequences. */
   public ModelState newState(long batch) {
     return new ModelState(blocks.stream().map(b -> b.mixer.newState(batch)).toList());
+  }
+
+  /**
+   * One state from those of several chunks of a context: read as a batch, each from the beginning,
+   * they become what a query goes on from. For models whose every layer is a Mamba-2.
+   *
+   * @param chunks unchanged
+   */
+  public ModelState compose(ModelState chunks) {
+    List<MixerState> states = new ArrayList<>();
+    try {
+      for (int i = 0; i < blocks.size(); i++) {
+        states.add(blocks.get(i).mixer.compose(chunks.layers().get(i)));
+      }
+    } catch (BadInput e) {
+      states.forEach(MixerState::close);
+      throw e;
+    }
+    return new ModelState(states);
   }
 
   /**

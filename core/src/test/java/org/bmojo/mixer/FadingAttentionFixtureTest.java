@@ -32,7 +32,8 @@ class FadingAttentionFixtureTest {
       })
   void outputsAndGradients(String name) throws URISyntaxException {
     Path folder =
-        Path.of(Objects.requireNonNull(getClass().getResource("/org/bmojo/foreign/" + name)).toURI());
+        Path.of(
+            Objects.requireNonNull(getClass().getResource("/org/bmojo/foreign/" + name)).toURI());
     JsonNode meta = Json.foreignTree(folder.resolve("meta.json"));
     AttentionConfig config = config(meta);
     int width = meta.path("hidden_size").intValue();
@@ -54,12 +55,13 @@ class FadingAttentionFixtureTest {
           tape.backward(loss, 1);
           parameters.forEach((n, w) -> {
             String gradient = prefix + "grad." + theirs(n);
-            if (!w.hasGradient()) {
+            Tensor own = w.gradient();
+            if (own == null) {
               // Up to W tokens nothing is read of the state; its own matrices get nothing.
               assertThat(theirs(n)).as("no gradient").endsWith("_.weight");
               return;
             }
-            relative(name, gradient, Objects.requireNonNull(w.gradient()), golden);
+            relative(name, gradient, own, golden);
           });
           relative(name, prefix + "grad.hidden_states", gradient(x), golden);
           Tensor ofState = y.gradient();

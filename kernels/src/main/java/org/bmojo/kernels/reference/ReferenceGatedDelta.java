@@ -107,7 +107,8 @@ public final class ReferenceGatedDelta implements GatedDelta {
   private static Tensor initial(Inputs in) {
     Tensor given = in.initial();
     if (given != null) return Chunk.wide(given);
-    return zeros(in.q(), ScalarType.Double, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
+    return zeros(
+        in.q(), ScalarType.Double, in.q().size(0), in.q().size(2), in.q().size(3), in.v().size(3));
   }
 
   /**
