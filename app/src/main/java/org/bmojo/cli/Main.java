@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
       Generate.class,
       Eval.class,
       Info.class,
+      Convert.class,
       Logits.class,
       Layer.class,
       Doctor.class,

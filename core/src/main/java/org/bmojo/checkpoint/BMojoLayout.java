@@ -144,11 +144,16 @@ final class BMojoLayout implements Layout {
   }
 
   private static ScalarType type(Path file, Safetensors saved) {
+    // Decays are float32 in narrower models; the embedding is of the model's own type.
     List<Dtype> types = saved.entries().stream().map(TensorEntry::dtype).distinct().toList();
-    if (types.size() == 1 && FLOATS.contains(types.getFirst())) return types.getFirst().torch();
+    boolean embeds = saved.names().contains("embed_tokens.weight");
+    if (FLOATS.containsAll(types)) {
+      if (embeds) return saved.entry("embed_tokens.weight").dtype().torch();
+      return types.isEmpty() ? ScalarType.Float : types.getFirst().torch();
+    }
     throw new BadInput(
         file + " has elements of the types " + types,
-        "expected one of F64, F32, F16 and BF16 throughout",
+        "expected F64, F32, F16 or BF16",
         "Save the model anew");
   }
 

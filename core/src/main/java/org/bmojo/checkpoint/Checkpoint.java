@@ -7,6 +7,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Optional;
 import org.bmojo.error.BadInput;
+import org.bmojo.foreign.Architectures;
 import org.bmojo.io.AtomicFolder;
 import org.bmojo.io.Json;
 import org.bmojo.model.LanguageModel;
@@ -41,11 +42,14 @@ public final class Checkpoint implements AutoCloseable {
   /** The file that makes a folder a model. */
   static final String CONFIG = "config.json";
 
+  /** What {@code config.json} calls our own layout. */
+  public static final String OWN_ARCHITECTURE = BMojoLayout.ARCHITECTURE;
+
   /** The folder's name within a training run's. */
   public static final String WITHIN_RUN = "model";
 
   /** Every way of keeping models that can be read. */
-  static final List<Layout> LAYOUTS = List.of(new BMojoLayout());
+  static final List<Layout> LAYOUTS = List.of(new BMojoLayout(), new ForeignLayout());
 
   private static final int ATTEMPTS = 4;
 
@@ -85,7 +89,7 @@ public final class Checkpoint implements AutoCloseable {
       Path current = locate(folder);
       @Nullable Object before = identity(current);
       try {
-        JsonNode config = Json.tree(current.resolve(CONFIG));
+        JsonNode config = Json.foreignTree(current.resolve(CONFIG));
         return layout(current, config).read(current, config);
       } catch (BadInput e) {
         // A training run may have saved while we read, half from the old folder, half from the new.
@@ -98,7 +102,7 @@ public final class Checkpoint implements AutoCloseable {
   /** The configuration of the model in {@code folder}, without reading its weights. */
   public static ModelConfig config(Path folder) {
     Path current = locate(folder);
-    JsonNode config = Json.tree(current.resolve(CONFIG));
+    JsonNode config = Json.foreignTree(current.resolve(CONFIG));
     return layout(current, config).config(current, config);
   }
 
@@ -122,6 +126,23 @@ public final class Checkpoint implements AutoCloseable {
     BMojoLayout.save(folder, model, tokenizer, optimizer, training);
   }
 
+  /**
+   * Saves a model in the layout of others, so that their programs read it.
+   *
+   * @param base keys of a {@code config.json} to keep where this does not set them; null for none
+   * @return the architecture it was written as
+   * @throws BadInput if it is like no architecture but our own, or the disk refuses
+   */
+  public static String export(
+      Path folder, LanguageModel model, @Nullable Tokenizer tokenizer, @Nullable JsonNode base) {
+    return ForeignLayout.save(folder, model, tokenizer, base);
+  }
+
+  /** Whether some architecture of others can express {@code model}. */
+  public static boolean exportable(LanguageModel model) {
+    return Architectures.writing(model.config()) != null;
+  }
+
   /** Whether {@code folder} holds a model or a run with one. */
   public static boolean exists(Path folder) {
     return Files.exists(AtomicFolder.current(folder).resolve(CONFIG))
@@ -140,14 +161,14 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private static Layout layout(Path folder, JsonNode config) {
-    JsonNode architectures = config.path("architectures");
-    String architecture = architectures.path(0).asString("");
-    if (architectures.size() == 1) {
-      for (Layout layout : LAYOUTS) if (layout.reads(architecture)) return layout;
-    }
+    String architecture = Architectures.nameIn(config);
+    for (Layout layout : LAYOUTS) if (layout.reads(architecture)) return layout;
     throw new BadInput(
-        folder.resolve(CONFIG) + " has the architectures " + architectures,
-        "expected one that can be read, such as [\"" + BMojoLayout.ARCHITECTURE + "\"]",
+        folder.resolve(CONFIG) + " has the architectures " + config.path("architectures"),
+        "expected one of "
+            + BMojoLayout.ARCHITECTURE
+            + ", "
+            + String.join(", ", Architectures.names()),
         "Use a model of such an architecture, or a version of this program that reads it");
   }
 

@@ -7,7 +7,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.io.Json;
+import org.bmojo.layer.RopeScaling;
 import org.bmojo.mixer.FarPositions;
+import org.bmojo.mixer.GatedDeltaNetConfig;
+import org.bmojo.mixer.GatedKalmaNetConfig;
+import org.bmojo.mixer.Mamba2Config;
 import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.Selection;
 import org.bmojo.mixer.SsmConfig;
@@ -34,8 +38,22 @@ import tools.jackson.databind.node.ObjectNode;
 public final class ModelJson {
   /** The kinds of state space; a new one gets its line here. */
   @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
-  @JsonSubTypes(@JsonSubTypes.Type(value = MambaConfig.class, name = "mamba"))
+  @JsonSubTypes({
+    @JsonSubTypes.Type(value = MambaConfig.class, name = "mamba"),
+    @JsonSubTypes.Type(value = Mamba2Config.class, name = "mamba2"),
+    @JsonSubTypes.Type(value = GatedDeltaNetConfig.class, name = "gated_delta_net"),
+    @JsonSubTypes.Type(value = GatedKalmaNetConfig.class, name = "gated_kalma_net")
+  })
   private interface SsmKinds {}
+
+  @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
+  @JsonSubTypes({
+    @JsonSubTypes.Type(value = RopeScaling.Linear.class, name = "linear"),
+    @JsonSubTypes.Type(value = RopeScaling.Dynamic.class, name = "dynamic"),
+    @JsonSubTypes.Type(value = RopeScaling.Llama3.class, name = "llama3"),
+    @JsonSubTypes.Type(value = RopeScaling.Yarn.class, name = "yarn")
+  })
+  private interface RopeKinds {}
 
   @EnumNaming(EnumNamingStrategies.SnakeCaseStrategy.class)
   private interface LowerCase {}
@@ -57,6 +75,7 @@ public final class ModelJson {
           .rebuild()
           .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .addMixIn(SsmConfig.class, SsmKinds.class)
+          .addMixIn(RopeScaling.class, RopeKinds.class)
           .addMixIn(Selection.class, LowerCase.class)
           .addMixIn(FarPositions.class, LowerCase.class)
           .build();

@@ -7,6 +7,7 @@ import org.bmojo.error.BadInput;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.TokenStreamLocation;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
@@ -25,6 +26,9 @@ public final class Json {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .enable(SerializationFeature.INDENT_OUTPUT)
           .build();
+
+  private static final JsonMapper FOREIGN =
+      MAPPER.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
   private Json() {}
 
@@ -45,6 +49,15 @@ public final class Json {
   /** The tree in a file. */
   public static JsonNode tree(Path file) {
     return tree(bytes(file), file.toString());
+  }
+
+  /** The tree in a file of others, in which numbers may be {@code Infinity} or {@code NaN}. */
+  public static JsonNode foreignTree(Path file) {
+    try {
+      return FOREIGN.readTree(bytes(file));
+    } catch (JacksonException e) {
+      throw trouble(file.toString(), e);
+    }
   }
 
   /** The record of type {@code type} in a file. */

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * Drawn in float32 on the CPU, then converted.
  */
 public final class Initializer {
-  private final @Nullable Generator generator;
+  private final @Nullable Generator generator; // null: shapes only
   private final ScalarType type;
 
   /**
@@ -29,17 +30,23 @@ public final class Initializer {
    * @param type of the weights
    */
   public Initializer(long seed, ScalarType type) {
-    this(torch.make_generator_cpu(seed), type);
-  }
-
-  private Initializer(@Nullable Generator generator, ScalarType type) {
-    this.generator = generator;
+    Generator fresh = torch.make_generator_cpu(seed);
+    fresh.retainReference();
+    this.generator = fresh;
     this.type = type;
   }
 
-  /** Makes weights that have shapes but no memory: to count them, however many they are. */
-  public static Initializer shapesOnly() {
-    return new Initializer(null, ScalarType.Float);
+  private Initializer(ScalarType type) {
+    this.generator = null;
+    this.type = type;
+  }
+
+  /**
+   * Weights without numbers (on libtorch's device "meta"), which take no memory: for a model whose
+   * weights will come from a file.
+   */
+  public static Initializer shapes(ScalarType type) {
+    return new Initializer(type);
   }
 
   /** The type of the weights made. */
@@ -68,24 +75,38 @@ public final class Initializer {
   /** One value everywhere. */
   public Tensor constant(double value, long... shape) {
     try (Scope scope = new Scope()) {
-      return scope.keep(blank(shape).fill_(scalar(value)).to(type));
+      Tensor t = blank(shape);
+      if (generator != null) t.fill_(scalar(value));
+      return scope.keep(t.to(type));
     }
   }
 
   /** 1 … n in every row, (rows, n). */
   public Tensor counting(long rows, long n) {
     try (Scope scope = new Scope()) {
+      if (generator == null) return scope.keep(blank(rows, n).to(type));
       Tensor row = torch.arange(new Scalar(1L), new Scalar(n + 1)).to(ScalarType.Double);
       return scope.keep(row.unsqueeze(0).repeat(rows, 1).to(device(), type));
     }
   }
 
-  private Tensor blank(long... shape) {
-    TensorOptions options = new TensorOptions(ScalarType.Float);
-    return torch.empty(shape, options.device(new DeviceOptional(device())), null);
+  /** Ones where row i repeats column i/(rows/columns), else zeros: (rows, columns). */
+  public Tensor repetition(long rows, long columns) {
+    try (Scope scope = new Scope()) {
+      Tensor t = blank(rows, columns);
+      if (generator != null) {
+        Tensor one = torch.eye(columns, new TensorOptions(ScalarType.Float));
+        t = one.repeat_interleave(rows / columns, new LongOptional(0), new LongOptional());
+      }
+      return scope.keep(t.to(type));
+    }
   }
 
-  private Device device() {
-    return new Device(generator == null ? "meta" : "cpu");
+  private Tensor blank(long... shape) {
+    TensorOptions options = new TensorOptions(ScalarType.Float);
+    if (generator == null) {
+      options = options.device(new DeviceOptional(new Device("meta")));
+    }
+    return torch.empty(shape, options, null);
   }
 }

@@ -18,6 +18,13 @@ public record Linear(Parameter weight, @Nullable Parameter bias) implements Name
     return new Linear(Parameter.decaying(init.normal(1 / Math.sqrt(in), out, in)), null);
   }
 
+  /** The same, with a bias of zeros if {@code biased}. */
+  public static Linear create(Initializer init, long in, long out, boolean biased) {
+    Linear plain = create(init, in, out);
+    if (!biased) return plain;
+    return new Linear(plain.weight, Parameter.undecayed(init.constant(0, out)));
+  }
+
   /** (…, in) → (…, out). */
   public Var forward(Tape tape, Var x) {
     return Ops.linear(tape, x, weight, bias);

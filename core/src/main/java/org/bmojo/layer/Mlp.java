@@ -13,11 +13,11 @@ import org.bmojo.tape.Var;
  */
 public record Mlp(Linear gate, Linear up, Linear down) implements Names.Named {
   /** Fresh weights. */
-  public static Mlp create(Initializer init, long width, long inner) {
+  public static Mlp create(Initializer init, long width, long inner, boolean biased) {
     return new Mlp(
-        Linear.create(init, width, inner),
-        Linear.create(init, width, inner),
-        Linear.create(init, inner, width));
+        Linear.create(init, width, inner, biased),
+        Linear.create(init, width, inner, biased),
+        Linear.create(init, inner, width, biased));
   }
 
   /** (B, T, d) → (B, T, d). */

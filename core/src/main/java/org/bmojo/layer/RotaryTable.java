@@ -1,6 +1,7 @@
 package org.bmojo.layer;
 
 import static org.bmojo.kernels.torch.Tensors.accumulation;
+import static org.bmojo.kernels.torch.Tensors.of;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import org.bmojo.kernels.torch.Scope;
@@ -10,45 +11,72 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Angles of rotary embedding: position p turns plane m of a head by p · base^(−2m/D). Computed in
- * float64, so that a million positions away the angle is still right.
+ * Angles of rotary embedding: position p turns plane m of a head by p · base^(−2m/D), or by what a
+ * scaling makes of that. Computed in float64, so that a million positions away the angle is still
+ * right; or in float32, in which published Transformers were trained, and whose angles they know.
  *
  * @param headDim D, even
  * @param base usually 10,000
+ * @param scaling null for none
+ * @param single whether angles are rounded to float32
  */
-public record RotaryTable(int headDim, double base) {
+public record RotaryTable(int headDim, double base, @Nullable RopeScaling scaling, boolean single) {
   /** Cosines and sines, each (positions, D/2). */
   public record Angles(Tensor cos, Tensor sin) {}
+
+  /** Without scaling. */
+  public RotaryTable(int headDim, double base) {
+    this(headDim, base, null, false);
+  }
+
+  /**
+   * What cosines and sines are multiplied by; turning a head and turning it back multiplies it by
+   * the square.
+   */
+  public double magnitude() {
+    return scaling == null ? 1 : scaling.magnitude();
+  }
 
   /** For positions start … start+count−1, in the accumulation type and on the device of like. */
   public Angles at(Tensor like, long start, long count) {
     try (Scope scope = new Scope()) {
-      TensorOptions wide = new TensorOptions(ScalarType.Double);
+      TensorOptions wide = new TensorOptions(type());
       Tensor position = torch.arange(new Scalar(start), new Scalar(start + count), wide);
-      return keep(scope, like, at(position));
+      return keep(scope, like, at(position, start + count));
     }
   }
 
   /** For any positions (…): tables (…, D/2). */
   public Angles at(Tensor like, Tensor positions) {
     try (Scope scope = new Scope()) {
-      return keep(scope, like, at(positions.to(new Device("cpu"), ScalarType.Double)));
+      Tensor wide = positions.to(new Device("cpu"), type());
+      boolean lengthMatters = scaling instanceof RopeScaling.Dynamic;
+      long length = lengthMatters ? (long) wide.max().item_double() + 1 : 0;
+      return keep(scope, like, at(wide, length));
     }
   }
 
-  private Tensor at(Tensor positions) {
-    int half = headDim / 2;
-    TensorOptions wide = new TensorOptions(ScalarType.Double);
-    Tensor plane = torch.arange(new Scalar(0L), new Scalar((long) half), wide);
-    Tensor frequency = torch.exp(plane.mul(scalar(-Math.log(base) / half)));
-    return positions.unsqueeze(-1).mul(frequency);
+  private ScalarType type() {
+    return single ? ScalarType.Float : ScalarType.Double;
   }
 
-  private static Angles keep(Scope scope, Tensor like, Tensor angle) {
+  private Tensor at(Tensor positions, long length) {
+    RopeScaling.Planes planes = new RopeScaling.Planes(headDim, base, single);
+    double[] frequencies = scaling == null ? planes.frequencies() : scaling.stretch(planes, length);
+    return positions.unsqueeze(-1).mul(of(frequencies).to(type()));
+  }
+
+  private Angles keep(Scope scope, Tensor like, Tensor angle) {
+    Tensor cos = angle.cos(), sin = angle.sin();
+    if (magnitude() != 1) {
+      cos = cos.mul(scalar(magnitude()));
+      sin = sin.mul(scalar(magnitude()));
+    }
     return new Angles(
-        scope.keep(angle.cos().to(like.device(), accumulation(like))),
-        scope.keep(angle.sin().to(like.device(), accumulation(like))));
+        scope.keep(cos.to(like.device(), accumulation(like))),
+        scope.keep(sin.to(like.device(), accumulation(like))));
   }
 }

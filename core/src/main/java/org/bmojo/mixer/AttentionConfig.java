@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param tied whether fading keys and values use the same matrices as the window's
  * @param ropeBase base of the rotary embedding; 0 for no positions at all
  * @param eidetic long-term memory; null for none
+ * @param details in what published checkpoints differ
  */
 public record AttentionConfig(
     int heads,
@@ -29,7 +30,8 @@ public record AttentionConfig(
     boolean qkNorm,
     boolean tied,
     double ropeBase,
-    @Nullable EideticConfig eidetic) {
+    @Nullable EideticConfig eidetic,
+    AttentionDetails details) {
   /** Refuses sizes that do not fit together. */
   public AttentionConfig {
     if (heads < 1 || kvHeads < 1 || heads % kvHeads != 0) {
@@ -59,6 +61,41 @@ public record AttentionConfig(
           "expected a finite window, beyond which they begin",
           "set window, or leave them out");
     }
+    if (!(ropeBase >= 0) || Double.isInfinite(ropeBase)) {
+      throw new BadInput("rope base " + ropeBase, "expected 0 or more", "correct ropeBase");
+    }
+    if (details.fadingQueries() && (tied || fading == 0)) {
+      throw new BadInput(
+          "fading queries of their own in a layer that is tied or has no fading memory",
+          "expected untied fading memory",
+          "set tied to false, or fadingQueries to false");
+    }
+  }
+
+  /** With our own {@link AttentionDetails#PLAIN details}. */
+  public AttentionConfig(
+      int heads,
+      int kvHeads,
+      int headDim,
+      @Nullable Integer window,
+      int fading,
+      int convolution,
+      boolean qkNorm,
+      boolean tied,
+      double ropeBase,
+      @Nullable EideticConfig eidetic) {
+    this(
+        heads,
+        kvHeads,
+        headDim,
+        window,
+        fading,
+        convolution,
+        qkNorm,
+        tied,
+        ropeBase,
+        eidetic,
+        AttentionDetails.PLAIN);
   }
 
   /** W as a number; {@link MemoryAttention#UNBOUNDED} for all. */
@@ -74,6 +111,22 @@ public record AttentionConfig(
   /** This without eidetic memory or with another one. */
   public AttentionConfig with(@Nullable EideticConfig other) {
     return new AttentionConfig(
-        heads, kvHeads, headDim, window, fading, convolution, qkNorm, tied, ropeBase, other);
+        heads,
+        kvHeads,
+        headDim,
+        window,
+        fading,
+        convolution,
+        qkNorm,
+        tied,
+        ropeBase,
+        other,
+        details);
+  }
+
+  /** Factor of q·k. */
+  public double scale() {
+    Double own = details.scale();
+    return own == null ? 1 / Math.sqrt(headDim) : own;
   }
 }

@@ -4,8 +4,8 @@ import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
 import java.util.Arrays;
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
-import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bmojo.kernels.torch.Scope;
@@ -16,6 +16,7 @@ import org.bmojo.layer.RotaryTable.Angles;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.KernelOps.EideticVars;
 import org.bmojo.tape.KernelOps.StreamVars;
+import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
@@ -45,6 +46,9 @@ public final class BMojo implements Names.Named {
         switch (config.ssm()) {
           case null -> null;
           case MambaConfig mamba -> new Mamba(mamba, width, init);
+          case Mamba2Config mamba2 -> new Mamba2(mamba2, width, init);
+          case GatedDeltaNetConfig delta -> new GatedDeltaNet(delta, width, init);
+          case GatedKalmaNetConfig kalma -> new GatedKalmaNet(kalma, width, init);
         };
     AttentionConfig attention = config.attention();
     projections = attention == null ? null : new Projections(attention, width, init);
@@ -55,14 +59,44 @@ public final class BMojo implements Names.Named {
             : new EideticMemory(attention, memory, width, init);
   }
 
+  private BMojo(Projections p) {
+    config = new MixerConfig(MambaConfig.standard(), p.config());
+    ssm = null;
+    projections = p;
+    eidetic = null;
+  }
+
   /** What the layer is made of. */
   public MixerConfig config() {
     return config;
   }
 
+  /** The fading memory; null in a layer without one. */
+  public @Nullable Ssm ssm() {
+    return ssm;
+  }
+
   /** The state before the first token of {@code batch} sequences. */
   public MixerState newState(long batch) {
     return new MixerState(config, ssm, projections, eidetic, batch);
+  }
+
+  /**
+   * One state from those of several chunks of a context that were read apart, as a batch: see
+   * {@link StateComposition}.
+   *
+   * @param chunks unchanged
+   * @return of a batch of one
+   * @throws BadInput in any layer but a Mamba-2
+   */
+  public MixerState compose(MixerState chunks) {
+    if (ssm instanceof Mamba2 mamba2 && projections == null && chunks.ssm != null) {
+      return new MixerState(mamba2.compose(chunks.ssm), chunks.position);
+    }
+    throw new BadInput(
+        "a layer that is not Mamba-2 alone",
+        "expected one, whose states are known to compose",
+        "Read the chunks one after the other");
   }
 
   /**
@@ -82,6 +116,11 @@ public final class BMojo implements Names.Named {
       scope.keep(out.value());
       return out;
     }
+  }
+
+  /** Attention alone, over outputs of a state space that are given: for comparison with others. */
+  static Var attendGiven(Tape tape, Projections p, Var x, Var y) {
+    return new BMojo(p).attend(tape, x, y, p, null);
   }
 
   private Var attend(Tape tape, Var x, @Nullable Var y, Projections p, @Nullable MixerState state) {
@@ -126,9 +165,13 @@ public final class BMojo implements Names.Named {
               sets.bias());
     }
     if (past != null) past.put(start, nearK, v, fading);
-    Var mixedHeads =
-        KernelOps.memoryAttention(tape, p.geometry(start), nearQ, window, fading, memory);
-    return p.output(tape, mixedHeads);
+    Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
+    Var heads =
+        fading == null || fadingQ == null
+            ? KernelOps.memoryAttention(tape, p.geometry(start), nearQ, window, fading, memory)
+            : TwoQueries.attend(
+                tape, p.geometry(start), nearQ, turn.apply(tape, fadingQ), window, fading, memory);
+    return p.output(tape, heads);
   }
 
   /**
@@ -155,12 +198,7 @@ public final class BMojo implements Names.Named {
     if (past == null) throw new IllegalStateException("attention without its state");
     long start = state.position;
     Var in = Var.constant(x), fadingIn = y == null ? null : Var.constant(y);
-    Var mixed = in;
-    if (past.convolution != null && p.convolution() != null) {
-      CausalConv.Inputs conv = p.convolution().inputs(x);
-      Tensor convolved = Kernels.of(x).causalConv().step(conv, past.convolution.get());
-      mixed = Var.constant(x.add(convolved));
-    }
+    Var mixed = p.shortConvolution(tape, in, state);
     Var q = p.queries(tape, mixed), k = p.keys(tape, mixed), v = p.values(tape, mixed);
     Turn turn = new Turn(p.rotary(), x, start, 1);
     Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
@@ -195,17 +233,20 @@ public final class BMojo implements Names.Named {
     past.put(start, nearK, v, fading);
     long[] positions = new long[(int) x.size(0)];
     Arrays.fill(positions, start);
+    var seen =
+        new MemoryAttention.StepInputs(
+            p.geometry(start),
+            nearQ.value().squeeze(1),
+            positions,
+            past.windowRing(),
+            past.fadingRing(),
+            memory);
+    MemoryAttention op = Kernels.of(x).memoryAttention();
+    Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
     Tensor heads =
-        Kernels.of(x)
-            .memoryAttention()
-            .step(
-                new MemoryAttention.StepInputs(
-                    p.geometry(start),
-                    nearQ.value().squeeze(1),
-                    positions,
-                    past.windowRing(),
-                    past.fadingRing(),
-                    memory));
+        fadingQ == null
+            ? op.step(seen)
+            : TwoQueries.step(op, seen, turn.apply(tape, fadingQ).value().squeeze(1));
     return p.output(tape, Var.constant(heads.unsqueeze(1))).value();
   }
 
@@ -218,7 +259,9 @@ public final class BMojo implements Names.Named {
     if (memory.positions() == FarPositions.ABSOLUTE) return nearQ;
     long distance = (long) p.config().reach() + p.config().fading();
     Angles fixed = rotary.at(q.value(), distance, 1);
-    return KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
+    Var turned = KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
+    // The keys, unrotated, lack the factor that rotation would have brought them.
+    return rotary.magnitude() == 1 ? turned : Ops.scale(tape, turned, rotary.magnitude());
   }
 
   /** The sets' keys as queries see them: as they are, but for absolute positions. */
@@ -263,6 +306,6 @@ public final class BMojo implements Names.Named {
 
   /** Where the queries of a call stand. */
   static Geometry geometry(AttentionConfig c, long start) {
-    return new Geometry(start, c.reach(), c.fading(), c.chunk(), 1 / Math.sqrt(c.headDim()));
+    return new Geometry(start, c.reach(), c.fading(), c.chunk(), c.scale());
   }
 }

@@ -5,20 +5,19 @@ import static org.bmojo.tape.Tape.inputs;
 import static org.bmojo.tape.Tape.keeping;
 
 import org.bmojo.kernels.Kernels;
-import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Linear;
 import org.bmojo.layer.Names;
+import org.bmojo.layer.Norm;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,14 +30,15 @@ public final class Mamba implements Ssm {
   private final int states; // N
   private final int rank;
   private final Linear inProj; // (2I, d): input, then gate
-  private final Parameter convWeight; // (I, K)
-  private final Parameter convBias; // (I)
+  private final ShortConvolution convolution; // (I, K)
   private final Linear xProj; // (rank + 2N, I)
   private final Linear dtProj; // (I, rank), bias used as Δ-bias
   private final Parameter dtBias; // (I)
   private final Parameter aLog; // (I, N)
   private final Parameter skip; // (I)
   private final Linear outProj; // (d, I)
+  private final @Nullable Norm stepNorm; // (rank)
+  private final @Nullable Norm inputNorm, outputNorm; // (N)
 
   /**
    * Fresh weights: A = −(1…N) per channel, softplus(Δ-bias) log-uniform in [1e-3, 1e-1], D = 1.
@@ -49,24 +49,21 @@ public final class Mamba implements Ssm {
     channels = config.expand() * width;
     states = config.stateSize();
     rank = config.stepRank(width);
-    int k = config.convolution();
-    inProj = Linear.create(init, width, 2L * channels);
-    double bound = 1 / Math.sqrt(k);
-    convWeight = Parameter.undecayed(init.uniform(-bound, bound, channels, k));
-    convBias = Parameter.undecayed(init.uniform(-bound, bound, channels));
+    inProj = Linear.create(init, width, 2L * channels, config.projectionBias());
+    convolution =
+        ShortConvolution.create(init, channels, config.convolution(), config.convolutionBias());
     xProj = Linear.create(init, channels, rank + 2L * states);
     double step = 1 / Math.sqrt(rank);
     dtProj = new Linear(Parameter.decaying(init.uniform(-step, step, channels, rank)), null);
     Tensor delta = init.uniform(Math.log(1e-3), Math.log(1e-1), channels).exp();
-    dtBias = Parameter.undecayed(wide(delta.expm1().log())); // softplus⁻¹
-    aLog = Parameter.undecayed(wide(init.counting(channels, states).log()));
-    skip = Parameter.undecayed(wide(init.constant(1, channels)));
-    outProj = Linear.create(init, channels, width);
-  }
-
-  /** Decays and the like stay float32 in narrower models. */
-  private static Tensor wide(Tensor t) {
-    return t.scalar_type().intern() == ScalarType.Double ? t : t.to(ScalarType.Float);
+    dtBias = Parameter.undecayed(HeadDecay.wide(delta.expm1().log())); // softplus⁻¹
+    aLog = Parameter.undecayed(HeadDecay.wide(init.counting(channels, states).log()));
+    skip = Parameter.undecayed(HeadDecay.wide(init.constant(1, channels)));
+    outProj = Linear.create(init, channels, width, config.projectionBias());
+    double eps = config.selectionNormEps();
+    stepNorm = eps > 0 ? Norm.create(init, rank, eps) : null;
+    inputNorm = eps > 0 ? Norm.create(init, states, eps) : null;
+    outputNorm = eps > 0 ? Norm.create(init, states, eps) : null;
   }
 
   /** Convolution inputs and state of the recurrence. */
@@ -74,8 +71,8 @@ public final class Mamba implements Ssm {
     final Owned convolution; // (B, K−1, I)
     final Owned scan; // (B, I, N)
 
-    State(Tensor convolution, Tensor scan) {
-      this.convolution = new Owned(convolution);
+    State(Owned convolution, Tensor scan) {
+      this.convolution = convolution;
       this.scan = new Owned(scan);
     }
 
@@ -89,9 +86,7 @@ public final class Mamba implements Ssm {
   @Override
   public SsmState newState(long batch) {
     try (Scope scope = new Scope()) {
-      return new State(
-          zeros(convWeight.value(), batch, convWeight.value().size(1) - 1, channels),
-          zeros(aLog.value(), batch, channels, states));
+      return new State(convolution.newState(batch), zeros(aLog.value(), batch, channels, states));
     }
   }
 
@@ -99,28 +94,22 @@ public final class Mamba implements Ssm {
   public Var forward(Tape tape, Var x, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
-      Var u = Ops.linearRows(tape, x, inProj.weight(), 0, channels);
-      var convolved =
-          KernelOps.causalConv(
-              tape, u, convWeight, convBias, own == null ? null : own.convolution.get());
-      Var z = Ops.linearRows(tape, x, inProj.weight(), channels, channels);
-      Selected s = select(tape, convolved.y());
+      Projected in = project(tape, x);
+      Var u = convolution.forward(tape, in.u, own == null ? null : own.convolution);
+      Selected s = select(tape, u);
       var scanned =
           KernelOps.selectiveScan(
               tape,
-              convolved.y(),
+              u,
               s.delta,
               decayRates(tape),
               s.b,
               s.c,
               skip,
-              z,
+              in.z,
               dtBias,
               own == null ? null : own.scan.get());
-      if (own != null) {
-        own.convolution.set(convolved.last());
-        own.scan.set(scanned.last());
-      }
+      if (own != null) own.scan.set(scanned.last());
       Var y = outProj.forward(tape, scanned.y());
       scope.keep(y.value());
       return y;
@@ -132,29 +121,21 @@ public final class Mamba implements Ssm {
     State own = (State) state;
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Kernels kernels = Kernels.of(x);
-      Var in = Var.constant(x);
-      Tensor u = Ops.linearRows(tape, in, inProj.weight(), 0, channels).value();
-      Tensor z = Ops.linearRows(tape, in, inProj.weight(), channels, channels).value();
-      u =
-          kernels
-              .causalConv()
-              .step(
-                  new CausalConv.Inputs(u, convWeight.value(), convBias.value(), null),
-                  own.convolution.get());
-      Selected s = select(tape, Var.constant(u));
+      Projected in = project(tape, Var.constant(x));
+      Var u = convolution.forward(tape, in.u, own.convolution);
+      Selected s = select(tape, u);
       Tensor y =
-          kernels
+          Kernels.of(x)
               .selectiveScan()
               .step(
                   new SelectiveScan.Inputs(
-                      u,
+                      u.value(),
                       s.delta.value(),
                       decayRates(tape).value(),
                       s.b.value(),
                       s.c.value(),
                       skip.value(),
-                      z,
+                      in.z.value(),
                       dtBias.value(),
                       null),
                   own.scan.get());
@@ -162,15 +143,34 @@ public final class Mamba implements Ssm {
     }
   }
 
+  /** Input of the convolution and gate, each (B, T, I). */
+  private record Projected(Var u, Var z) {}
+
+  private Projected project(Tape tape, Var x) {
+    if (inProj.bias() == null) {
+      return new Projected(
+          Ops.linearRows(tape, x, inProj.weight(), 0, channels),
+          Ops.linearRows(tape, x, inProj.weight(), channels, channels));
+    }
+    Var both = inProj.forward(tape, x);
+    return new Projected(
+        Ops.columns(tape, both, 0, channels), Ops.columns(tape, both, channels, channels));
+  }
+
   /** What makes the state space selective: step size (B, T, I), input and output maps (B, T, N). */
   private record Selected(Var delta, Var b, Var c) {}
 
   private Selected select(Tape tape, Var u) {
     Var all = xProj.forward(tape, u); // (B, T, rank + 2N)
+    Var step = normed(tape, Ops.columns(tape, all, 0, rank), stepNorm);
+    Var b = Ops.columns(tape, all, rank, states);
+    Var c = Ops.columns(tape, all, (long) rank + states, states);
     return new Selected(
-        dtProj.forward(tape, Ops.columns(tape, all, 0, rank)),
-        Ops.columns(tape, all, rank, states),
-        Ops.columns(tape, all, (long) rank + states, states));
+        dtProj.forward(tape, step), normed(tape, b, inputNorm), normed(tape, c, outputNorm));
+  }
+
+  private static Var normed(Tape tape, Var x, @Nullable Norm norm) {
+    return norm == null ? x : norm.forward(tape, x);
   }
 
   /** A = −exp(A_log). */
@@ -183,13 +183,15 @@ public final class Mamba implements Ssm {
   public void name(Names names) {
     names
         .in("in_proj", inProj)
-        .add("conv1d.weight", convWeight)
-        .add("conv1d.bias", convBias)
+        .in("conv1d", convolution)
         .in("x_proj", xProj)
         .in("dt_proj", dtProj)
         .add("dt_proj.bias", dtBias)
         .add("A_log", aLog)
         .add("D", skip)
+        .in("dt_layernorm", stepNorm)
+        .in("b_layernorm", inputNorm)
+        .in("c_layernorm", outputNorm)
         .in("out_proj", outProj);
   }
 }

@@ -1,6 +1,6 @@
 package org.bmojo.mixer;
 
-import static org.bmojo.kernels.torch.Tensors.zeros;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
@@ -44,6 +44,13 @@ public final class MixerState implements AutoCloseable {
       long batch) {
     this.ssm = ssm == null ? null : ssm.newState(batch);
     this.attention = projections == null ? null : new Attention(projections, eidetic, batch);
+  }
+
+  /** Of a layer that is a state space and nothing else. */
+  MixerState(Ssm.SsmState ssm, long position) {
+    this.ssm = ssm;
+    this.attention = null;
+    this.position = position;
   }
 
   /** Tokens read so far. */
@@ -91,10 +98,7 @@ public final class MixerState implements AutoCloseable {
       try (Scope scope = new Scope()) {
         Tensor like = p.like();
         var conv = p.convolution();
-        convolution =
-            conv == null
-                ? null
-                : new Owned(zeros(like, batch, config.convolution() - 1, p.width()));
+        convolution = conv == null ? null : conv.newState(batch);
         int groups = config.kvHeads(), dim = config.headDim();
         boolean all = config.window() == null;
         // With eidetic memory, tokens that left the window wait up to C tokens for the next
@@ -133,6 +137,8 @@ public final class MixerState implements AutoCloseable {
       if (rotary != null && rows > 0) {
         var angles = rotary.at(keys, start - rows, rows);
         keys = Kernels.of(keys).rotary().backward(keys, angles.cos(), angles.sin());
+        double grown = rotary.magnitude() * rotary.magnitude();
+        if (grown != 1) keys = keys.div(scalar(grown));
       }
       return new MemoryAttention.Stream(keys, v.before(start, rows));
     }

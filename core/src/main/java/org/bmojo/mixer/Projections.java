@@ -1,15 +1,12 @@
 package org.bmojo.mixer;
 
-import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Linear;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
 import org.bmojo.layer.RotaryTable;
-import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
-import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
@@ -19,59 +16,47 @@ import org.jspecify.annotations.Nullable;
  * The learnt maps around attention: from the layer's input to heads, and from heads to its output.
  */
 final class Projections implements Names.Named {
-  /**
-   * The short convolution in front: x + silu(conv(x)).
-   *
-   * @param weight (d, K)
-   * @param bias (d)
-   */
-  record Convolution(Parameter weight, Parameter bias) implements Names.Named {
-    CausalConv.Inputs inputs(Tensor x) {
-      return new CausalConv.Inputs(x, weight.value(), bias.value(), null);
-    }
-
-    @Override
-    public void name(Names names) {
-      names.add("weight", weight).add("bias", bias);
-    }
-  }
-
-  private static final double NORM_EPS = 1e-6;
-
   private final AttentionConfig config;
-  private final @Nullable Convolution convolution;
+  private final @Nullable ShortConvolution convolution; // x + silu(conv(x)) feeds q, k and v
   private final Linear q; // (H·D, d)
   private final Linear k; // (G·D, d)
   private final Linear v; // (G·D, d)
   private final Linear o; // (d, H·D)
+  private final @Nullable Linear fadingQ; // null where they share the window's
   private final @Nullable Linear fadingK; // null where tied
   private final @Nullable Linear fadingV;
   private final @Nullable Norm qNorm;
   private final @Nullable Norm kNorm;
+  private final @Nullable Norm fadingQNorm; // null where they share the window's
+  private final @Nullable Norm fadingKNorm;
   private final @Nullable RotaryTable rotary;
 
   Projections(AttentionConfig config, int width, Initializer init) {
     this.config = config;
-    int taps = config.convolution();
-    double bound = taps == 0 ? 0 : 1 / Math.sqrt(taps);
-    convolution =
-        taps == 0
-            ? null
-            : new Convolution(
-                Parameter.undecayed(init.uniform(-bound, bound, width, taps)),
-                Parameter.undecayed(init.uniform(-bound, bound, width)));
-    long queries = (long) config.heads() * config.headDim();
-    long keys = (long) config.kvHeads() * config.headDim();
-    q = Linear.create(init, width, queries);
-    k = Linear.create(init, width, keys);
-    v = Linear.create(init, width, keys);
-    o = Linear.create(init, queries, width);
-    boolean own = config.fading() > 0 && !config.tied();
-    fadingK = own ? Linear.create(init, width, keys) : null;
-    fadingV = own ? Linear.create(init, width, keys) : null;
-    qNorm = config.qkNorm() ? Norm.create(init, config.headDim(), NORM_EPS) : null;
-    kNorm = config.qkNorm() ? Norm.create(init, config.headDim(), NORM_EPS) : null;
-    rotary = config.ropeBase() > 0 ? new RotaryTable(config.headDim(), config.ropeBase()) : null;
+    AttentionDetails details = config.details();
+    int taps = config.convolution(), dim = config.headDim();
+    convolution = taps == 0 ? null : ShortConvolution.create(init, width, taps, true);
+    long queries = (long) config.heads() * dim, keys = (long) config.kvHeads() * dim;
+    boolean biased = details.qkvBias();
+    q = Linear.create(init, width, queries, biased);
+    k = Linear.create(init, width, keys, biased);
+    v = Linear.create(init, width, keys, biased);
+    o = Linear.create(init, queries, width, details.outputBias());
+    boolean untied = config.fading() > 0 && !config.tied();
+    boolean own = details.fadingQueries();
+    fadingQ = own ? Linear.create(init, width, queries, biased) : null;
+    fadingK = untied ? Linear.create(init, width, keys, biased) : null;
+    fadingV = untied ? Linear.create(init, width, keys, biased) : null;
+    boolean normed = config.qkNorm();
+    double eps = details.qkNormEps();
+    qNorm = normed ? Norm.create(init, dim, eps) : null;
+    kNorm = normed ? Norm.create(init, dim, eps) : null;
+    fadingQNorm = normed && own ? Norm.create(init, dim, eps) : null;
+    fadingKNorm = normed && own ? Norm.create(init, dim, eps) : null;
+    rotary =
+        config.ropeBase() > 0
+            ? new RotaryTable(dim, config.ropeBase(), details.ropeScaling(), details.singleAngles())
+            : null;
   }
 
   /** Gives the type and device of states. */
@@ -88,7 +73,7 @@ final class Projections implements Names.Named {
     return config;
   }
 
-  @Nullable Convolution convolution() {
+  @Nullable ShortConvolution convolution() {
     return convolution;
   }
 
@@ -104,11 +89,7 @@ final class Projections implements Names.Named {
   Var shortConvolution(Tape tape, Var x, @Nullable MixerState state) {
     if (convolution == null) return x;
     var held = state == null ? null : state.attention().convolution;
-    var convolved =
-        KernelOps.causalConv(
-            tape, x, convolution.weight, convolution.bias, held == null ? null : held.get());
-    if (held != null) held.set(convolved.last());
-    return Ops.add(tape, x, convolved.y());
+    return Ops.add(tape, x, convolution.forward(tape, x, held));
   }
 
   /** (B, T, d) → (B, T, H, D), unrotated. */
@@ -126,9 +107,15 @@ final class Projections implements Names.Named {
     return heads(tape, x, v, config.kvHeads(), null);
   }
 
+  /** Queries of fading keys, unrotated; null where the window's queries serve. */
+  @Nullable Var fadingQueries(Tape tape, Var x) {
+    return fadingQ == null ? null : heads(tape, x, fadingQ, config.heads(), fadingQNorm);
+  }
+
   /** The state's outputs as keys, unrotated. */
   Var fadingKeys(Tape tape, Var y) {
-    return heads(tape, y, fadingK == null ? k : fadingK, config.kvHeads(), kNorm);
+    Norm norm = fadingKNorm == null ? kNorm : fadingKNorm;
+    return heads(tape, y, fadingK == null ? k : fadingK, config.kvHeads(), norm);
   }
 
   /** The state's outputs as values. */
@@ -157,9 +144,12 @@ final class Projections implements Names.Named {
         .in("k_proj", k)
         .in("v_proj", v)
         .in("o_proj", o)
+        .in("fading_q_proj", fadingQ)
         .in("fading_k_proj", fadingK)
         .in("fading_v_proj", fadingV)
         .in("q_norm", qNorm)
-        .in("k_norm", kNorm);
+        .in("k_norm", kNorm)
+        .in("fading_q_norm", fadingQNorm)
+        .in("fading_k_norm", fadingKNorm);
   }
 }

@@ -1,12 +1,14 @@
 package org.bmojo.model;
 
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Experts;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Mlp;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
 import org.bmojo.mixer.BMojo;
 import org.bmojo.mixer.MixerState;
+import org.bmojo.model.BlockConfig.ExpertsConfig;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
@@ -15,16 +17,29 @@ import org.jspecify.annotations.Nullable;
 
 /** Pre-norm residual block. */
 final class Block implements Names.Named {
-  private final Norm mixerNorm;
+  final Norm mixerNorm;
   final BMojo mixer;
   private final @Nullable Norm mlpNorm;
   private final @Nullable Mlp mlp;
+  private final @Nullable Experts experts;
 
   Block(BlockConfig config, int width, double eps, Initializer init) {
     mixerNorm = Norm.create(init, width, eps);
     mixer = new BMojo(config.mixer(), width, init);
     mlpNorm = config.mlp() == 0 ? null : Norm.create(init, width, eps);
-    mlp = config.mlp() == 0 ? null : Mlp.create(init, width, config.mlp());
+    ExpertsConfig several = config.experts();
+    boolean one = config.mlp() > 0 && several == null;
+    mlp = one ? Mlp.create(init, width, config.mlp(), config.mlpBias()) : null;
+    experts =
+        several == null
+            ? null
+            : Experts.create(
+                init,
+                width,
+                config.mlp(),
+                several.count(),
+                several.chosen(),
+                several.renormalised());
   }
 
   /** (B, T, d) → (B, T, d). */
@@ -47,12 +62,19 @@ final class Block implements Names.Named {
   }
 
   private Var perceive(Tape tape, Var x) {
-    if (mlp == null || mlpNorm == null) return x;
-    return Ops.add(tape, x, mlp.forward(tape, mlpNorm.forward(tape, x)));
+    if (mlpNorm == null) return x;
+    Var even = mlpNorm.forward(tape, x);
+    if (experts != null) return Ops.add(tape, x, experts.forward(tape, even));
+    return mlp == null ? x : Ops.add(tape, x, mlp.forward(tape, even));
   }
 
   @Override
   public void name(Names names) {
-    names.in("mixer_norm", mixerNorm).in("mixer", mixer).in("mlp_norm", mlpNorm).in("mlp", mlp);
+    names
+        .in("mixer_norm", mixerNorm)
+        .in("mixer", mixer)
+        .in("mlp_norm", mlpNorm)
+        .in("mlp", mlp)
+        .in("mlp", experts);
   }
 }

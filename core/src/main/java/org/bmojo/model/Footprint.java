@@ -5,9 +5,9 @@ import java.util.Map;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.AttentionConfig;
 import org.bmojo.mixer.EideticConfig;
-import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.SsmConfig;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /** How large a model and its memory are, told from the configuration alone. */
@@ -45,7 +45,7 @@ public final class Footprint {
     Map<String, Long> parts = new LinkedHashMap<>();
     ModelConfig alone = ModelConfig.uniform(1, config.width(), 1, block);
     try (Scope _ = new Scope();
-        LanguageModel model = LanguageModel.shapesOnly(alone)) {
+        LanguageModel model = LanguageModel.shapes(alone, ScalarType.Float)) {
       model
           .parameters()
           .forEach((name, p) -> {
@@ -69,7 +69,8 @@ public final class Footprint {
     long bytes = 0;
     for (BlockConfig block : config.layers()) {
       MixerConfig mixer = block.mixer();
-      bytes += ssm(mixer.ssm(), config.width());
+      SsmConfig ssm = mixer.ssm();
+      if (ssm != null) bytes += FLOAT * ssm.stateElements(config.width());
       bytes += attention(mixer.attention(), config.width(), tokens);
     }
     return bytes;
@@ -81,16 +82,6 @@ public final class Footprint {
    */
   public static long transformerBytes(ModelConfig config, long tokens) {
     return 2 * FLOAT * tokens * config.width() * config.layers().size();
-  }
-
-  private static long ssm(@Nullable SsmConfig config, int width) {
-    return switch (config) {
-      case null -> 0;
-      case MambaConfig m -> {
-        long channels = (long) m.expand() * width;
-        yield FLOAT * channels * (m.stateSize() + m.convolution() - 1);
-      }
-    };
   }
 
   private static long attention(@Nullable AttentionConfig config, int width, long tokens) {

@@ -12,6 +12,8 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
+import org.bmojo.mixer.BMojo;
+import org.bmojo.mixer.MixerState;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
@@ -59,16 +61,24 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     }
   }
 
-  /** A model whose weights have shapes but no memory: its names and numbers, however large. */
-  public static LanguageModel shapesOnly(ModelConfig config) {
+  /**
+   * A model whose weights have shapes but no numbers and take no memory, until each {@link
+   * Parameter#borrow borrows} one, as a loader makes it.
+   */
+  public static LanguageModel shapes(ModelConfig config, ScalarType type) {
     try (Scope scope = new Scope()) {
-      return new LanguageModel(config, Initializer.shapesOnly());
+      return new LanguageModel(config, Initializer.shapes(type));
     }
   }
 
   /** What the model is made of. */
   public ModelConfig config() {
     return config;
+  }
+
+  /** The mixers, first to last. */
+  public List<BMojo> mixers() {
+    return blocks.stream().map(b -> b.mixer).toList();
   }
 
   /** All weights by name, in model order. */
@@ -84,6 +94,25 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   /** The state before the first token of {@code batch} sequences. */
   public ModelState newState(long batch) {
     return new ModelState(blocks.stream().map(b -> b.mixer.newState(batch)).toList());
+  }
+
+  /**
+   * One state from those of several chunks of a context: read as a batch, each from the beginning,
+   * they become what a query goes on from. For models whose every layer is a Mamba-2.
+   *
+   * @param chunks unchanged
+   */
+  public ModelState compose(ModelState chunks) {
+    List<MixerState> states = new ArrayList<>();
+    try {
+      for (int i = 0; i < blocks.size(); i++) {
+        states.add(blocks.get(i).mixer.compose(chunks.layers().get(i)));
+      }
+    } catch (BadInput e) {
+      states.forEach(MixerState::close);
+      throw e;
+    }
+    return new ModelState(states);
   }
 
   /**
@@ -104,6 +133,28 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
       Var out = norm.forward(tape, x);
       scope.keep(out.value());
       return out;
+    }
+  }
+
+  /**
+   * What passes between blocks: the embeddings, the output of each block, and what the head reads.
+   *
+   * @param ids (B, T) int64
+   * @return 2 + layers tensors (B, T, d)
+   */
+  public List<Tensor> hiddenStates(Tensor ids) {
+    refuseForeignIds(ids);
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      List<Tensor> states = new ArrayList<>();
+      Var x = Ops.embedding(tape, embedding, ids);
+      states.add(scope.keep(x.value()));
+      for (Block block : blocks) {
+        x = block.forward(tape, x, null);
+        states.add(scope.keep(x.value()));
+      }
+      states.add(scope.keep(norm.forward(tape, x).value()));
+      return states;
     }
   }
 

@@ -7,6 +7,7 @@ import static org.bmojo.kernels.torch.Tensors.zeros;
 import static org.bmojo.tape.Tape.inputs;
 import static org.bmojo.tape.Tape.keeping;
 
+import java.util.Arrays;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
@@ -118,6 +119,38 @@ public final class Ops {
           dx.narrow(-1, from, count).copy_(dy);
           x.addGradient(dx);
         });
+  }
+
+  /** Side by side along the last axis. */
+  public static Var beside(Tape tape, Var... parts) {
+    Tensor[] values = Arrays.stream(parts).map(Var::value).toArray(Tensor[]::new);
+    long[] widths = Arrays.stream(values).mapToLong(v -> v.size(-1)).toArray();
+    return tape.record(
+        cat(-1, values),
+        inputs(parts),
+        keeping(),
+        dy -> {
+          long from = 0;
+          for (int i = 0; i < parts.length; i++) {
+            parts[i].addGradient(dy.narrow(-1, from, widths[i]));
+            from += widths[i];
+          }
+        });
+  }
+
+  /** Every head n times in a row: (B, T, G, D) → (B, T, n·G, D). */
+  public static Var repeatHeads(Tape tape, Var x, long times) {
+    if (times == 1) return x;
+    Tensor v = x.value();
+    long batch = v.size(0), tokens = v.size(1), heads = v.size(2), dim = v.size(3);
+    try (Scope scope = new Scope()) {
+      Tensor y = v.unsqueeze(3).expand(batch, tokens, heads, times, dim);
+      return tape.record(
+          scope.keep(y.reshape(batch, tokens, heads * times, dim)),
+          inputs(x),
+          keeping(),
+          dy -> x.addGradient(dy.reshape(batch, tokens, heads, times, dim).sum(3)));
+    }
   }
 
   /** The same elements in another shape. */

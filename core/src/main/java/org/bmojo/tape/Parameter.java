@@ -2,6 +2,8 @@ package org.bmojo.tape;
 
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import java.util.Arrays;
+import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +16,7 @@ public final class Parameter extends Var implements AutoCloseable {
   private final boolean decays;
   private @Nullable Tensor buffer;
   private boolean cleared = true;
+  private boolean borrowed;
 
   private Parameter(Tensor value, boolean decays) {
     super(value, true);
@@ -61,6 +64,40 @@ public final class Parameter extends Var implements AutoCloseable {
     fresh.retainReference();
     buffer = fresh;
     return fresh;
+  }
+
+  /**
+   * Takes a file's own memory for its value; the old one is let go of. Nothing must have flowed
+   * here yet.
+   *
+   * @param next of the same shape; never written to
+   */
+  public void borrow(Tensor next) {
+    if (!Arrays.equals(Shapes.of(next), Shapes.of(value())) || buffer != null) {
+      throw new IllegalStateException("a value of another shape, or after a backward pass");
+    }
+    replace(next);
+    borrowed = true;
+  }
+
+  /** Whether the value is read-only memory, such as a file's. */
+  public boolean isBorrowed() {
+    return borrowed;
+  }
+
+  /** Copies a borrowed value, so that it may be written to; does nothing to one of our own. */
+  public void own() {
+    if (!borrowed) return;
+    try (Scope scope = new Scope()) {
+      replace(value().clone());
+    }
+    borrowed = false;
+  }
+
+  private void replace(Tensor next) {
+    next.retainReference();
+    value().releaseReference();
+    setValue(next);
   }
 
   /** What flowed here since the gradient was cleared, or null where nothing did. */

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * A tensor that operations on a {@link Tape} read and make; after the backward pass, its gradient.
  */
 public sealed class Var permits Parameter {
-  private final Tensor value;
+  private Tensor value;
   private final boolean needsGradient;
   private @Nullable Tensor gradient;
   private boolean ownsGradient;
@@ -30,6 +30,10 @@ public sealed class Var permits Parameter {
   /** The tensor; valid while the scope that was open when it was made is. */
   public Tensor value() {
     return value;
+  }
+
+  final void setValue(Tensor next) {
+    value = next;
   }
 
   /** The same value as a constant: gradients stop here. */

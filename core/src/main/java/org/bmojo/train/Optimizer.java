@@ -57,6 +57,7 @@ public final class Optimizer implements AutoCloseable {
     this.settings = settings;
     try (Scope scope = new Scope()) {
       parameters.forEach((name, p) -> {
+        p.own(); // Steps are written into the weights.
         long[] shape = Shapes.of(p.value());
         moments.put(
             name,

@@ -146,7 +146,7 @@ class LanguageModelTest {
         .forEach((family, config) -> {
           try (Scope scope = new Scope();
               LanguageModel real = LanguageModel.create(config, 0);
-              LanguageModel shapes = LanguageModel.shapesOnly(config)) {
+              LanguageModel shapes = LanguageModel.shapes(config, ScalarType.Float)) {
             assertThat(shapes.parameterCount()).as(family).isEqualTo(real.parameterCount());
             real.parameters()
                 .forEach((name, p) -> {

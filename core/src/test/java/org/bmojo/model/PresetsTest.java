@@ -40,7 +40,8 @@ class PresetsTest {
 
   private static long count(Family family, Size size, int vocabulary) {
     try (Scope scope = new Scope();
-        LanguageModel model = LanguageModel.shapesOnly(Presets.of(family, size, vocabulary))) {
+        LanguageModel model = LanguageModel.shapes(
+                Presets.of(family, size, vocabulary), ScalarType.Float)) {
       return model.parameterCount();
     }
   }

@@ -25,22 +25,28 @@ import org.bmojo.kernels.cuda.CudaSwiGlu;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
+import org.bmojo.kernels.op.GatedDelta;
+import org.bmojo.kernels.op.GatedRidge;
 import org.bmojo.kernels.op.InnovationScore;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.op.SwiGlu;
 import org.bmojo.kernels.reference.ReferenceAdamW;
 import org.bmojo.kernels.reference.ReferenceCausalConv;
 import org.bmojo.kernels.reference.ReferenceEideticSelect;
+import org.bmojo.kernels.reference.ReferenceGatedDelta;
+import org.bmojo.kernels.reference.ReferenceGatedRidge;
 import org.bmojo.kernels.reference.ReferenceInnovationScore;
 import org.bmojo.kernels.reference.ReferenceLinearCrossEntropy;
 import org.bmojo.kernels.reference.ReferenceMemoryAttention;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
+import org.bmojo.kernels.reference.ReferenceSsd;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
 import org.bytedeco.pytorch.Tensor;
 
@@ -56,7 +62,10 @@ public record Kernels(
     Rotary rotary,
     SwiGlu swiGlu,
     LinearCrossEntropy linearCrossEntropy,
-    AdamW adamW) {
+    AdamW adamW,
+    Ssd ssd,
+    GatedDelta gatedDelta,
+    GatedRidge gatedRidge) {
 
   /** libtorch compositions: every type, every device. */
   public static final Kernels REFERENCE =
@@ -71,7 +80,10 @@ public record Kernels(
           new ReferenceRotary(),
           new ReferenceSwiGlu(),
           new ReferenceLinearCrossEntropy(),
-          new ReferenceAdamW());
+          new ReferenceAdamW(),
+          new ReferenceSsd(),
+          new ReferenceGatedDelta(),
+          new ReferenceGatedRidge());
 
   private static final Picker PICKER = Picker.ofThisJvm();
 
@@ -128,7 +140,10 @@ public record Kernels(
             new CudaRotary(),
             new CudaSwiGlu(),
             new CudaLinearCrossEntropy(),
-            new CudaAdamW());
+            new CudaAdamW(),
+            REFERENCE.ssd,
+            REFERENCE.gatedDelta,
+            REFERENCE.gatedRidge);
   }
 
   /** Made when first asked for: its classes need a module that may be missing. */
@@ -145,6 +160,9 @@ public record Kernels(
             new CpuRotary(),
             new CpuSwiGlu(),
             new CpuLinearCrossEntropy(),
-            new CpuAdamW());
+            new CpuAdamW(),
+            REFERENCE.ssd,
+            REFERENCE.gatedDelta,
+            REFERENCE.gatedRidge);
   }
 }

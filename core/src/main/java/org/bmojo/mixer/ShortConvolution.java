@@ -1,0 +1,49 @@
+package org.bmojo.mixer;
+
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import org.bmojo.kernels.torch.Owned;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.layer.Initializer;
+import org.bmojo.layer.Names;
+import org.bmojo.tape.Parameter;
+import org.bmojo.tape.StateOps;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A causal depthwise convolution over a few tokens, then silu.
+ *
+ * @param weight (I, K)
+ * @param bias (I), or null
+ */
+record ShortConvolution(Parameter weight, @Nullable Parameter bias) implements Names.Named {
+  static ShortConvolution create(Initializer init, long channels, int taps, boolean biased) {
+    double bound = 1 / Math.sqrt(taps);
+    return new ShortConvolution(
+        Parameter.undecayed(init.uniform(-bound, bound, channels, taps)),
+        biased ? Parameter.undecayed(init.uniform(-bound, bound, channels)) : null);
+  }
+
+  /** The inputs before the first token, (B, K−1, I). */
+  Owned newState(long batch) {
+    try (Scope scope = new Scope()) {
+      return new Owned(zeros(weight.value(), batch, weight.value().size(1) - 1, channels()));
+    }
+  }
+
+  long channels() {
+    return weight.value().size(0);
+  }
+
+  /** (B, T, I) → (B, T, I). */
+  Var forward(Tape tape, Var x, @Nullable Owned state) {
+    return StateOps.causalConv(tape, x, weight, bias, state);
+  }
+
+  @Override
+  public void name(Names names) {
+    names.add("weight", weight).add("bias", bias);
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.foreign;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.surgery;
+
+import org.jspecify.annotations.NullMarked;
