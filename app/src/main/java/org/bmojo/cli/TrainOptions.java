@@ -168,7 +168,8 @@ final class TrainOptions {
     boolean others = tokenizer().fingerprint() != checkpoint.tokenizer().fingerprint();
     if (tokenizer != null && others) requireSame("--tokenizer", tokenizer, own);
     ModelConfig config = checkpoint.model().config();
-    boolean other = model != null && !ModelArgument.config(model, config.vocabulary()).equals(config);
+    boolean other =
+        model != null && !ModelArgument.config(model, config.vocabulary()).equals(config);
     if (other) requireSame("--model", model, "the run's config.json");
   }
 

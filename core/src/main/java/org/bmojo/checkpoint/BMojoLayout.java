@@ -46,6 +46,7 @@ final class BMojoLayout implements Layout {
       @Nullable Optimizer optimizer,
       @Nullable TrainingState training) {
     if (tokenizer != null) tokenizer.requireFits(model.config().vocabulary());
+    requireOurs(folder);
     AtomicFolder.replace(
         folder,
         partial -> {
@@ -61,6 +62,16 @@ final class BMojoLayout implements Layout {
               partial.resolve(Checkpoint.CONFIG), Json.bytes(config(model.config(), tokenizer)));
           Checksums.write(partial);
         });
+  }
+
+  /** The whole folder is replaced: it must not be one with somebody's other files. */
+  private static void requireOurs(Path folder) {
+    String[] files = folder.toFile().list();
+    if (files == null || files.length == 0 || List.of(files).contains(Checkpoint.CONFIG)) return;
+    throw new BadInput(
+        folder + " holds other files, such as " + files[0],
+        "expected a model's folder, an empty one or none",
+        "Choose another name");
   }
 
   private static ObjectNode config(ModelConfig model, @Nullable Tokenizer tokenizer) {
