@@ -178,9 +178,11 @@ final class BMojoLayout implements Layout {
     Set<String> extra = new TreeSet<>(saved.names());
     extra.removeAll(targets.keySet());
     if (!missing.isEmpty() || !extra.isEmpty()) {
+      String lacks = missing.isEmpty() ? "" : " lacks the tensors " + missing;
+      String has = extra.isEmpty() ? "" : " has " + extra + " besides";
       throw new BadInput(
-          file + " lacks the tensors " + missing + " and has besides " + extra,
-          "expected exactly the " + targets.size() + " that config.json implies",
+          file + lacks + (missing.isEmpty() || extra.isEmpty() ? "" : " and") + has,
+          "expected exactly the " + targets.size() + " tensors that config.json implies",
           cure);
     }
     targets.forEach((name, target) -> {

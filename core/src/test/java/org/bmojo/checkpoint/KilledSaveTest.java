@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Another JVM saves and saves until it is killed: what is there is one save, whole. */
 class KilledSaveTest {
-  private static final int KILLS = 4;
+  private static final int KILLS = 3;
 
   @TempDir Path home = Path.of("");
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
@@ -20,16 +21,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class GeneratorTest {
-  /** 513 and 1025 cross the borders between chunks of a prompt. */
+  /** 513 crosses the border between two chunks of a prompt. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 13, 512, 513, 1025})
+  @ValueSource(ints = {1, 13, 513})
   void greedyIdsAreTheArgmaxOfTheParallelForm(int length) {
     int[][] prompts = {prompt(length, 1), prompt(length, 2)};
     try (LanguageModel model = LanguageModel.create(Models.mixed(63), 1, ScalarType.Double)) {
-      int[][] sequences = new Generator(model).generate(prompts, 5, Sampler.greedy());
+      int[][] sequences = new Generator(model).generate(prompts, 3, Sampler.greedy());
       for (int r = 0; r < 2; r++) {
-        assertThat(sequences[r]).hasSize(length + 5).startsWith(prompts[r]);
-        for (int t = length; t < length + 5; t++) {
+        assertThat(sequences[r]).hasSize(length + 3).startsWith(prompts[r]);
+        for (int t = length; t < length + 3; t++) {
           assertThat(sequences[r][t]).isEqualTo(argmax(model, Arrays.copyOf(sequences[r], t)));
         }
       }
@@ -74,7 +75,7 @@ class GeneratorTest {
   @Test
   void aDivergedModelSaysSo() {
     try (LanguageModel model = LanguageModel.create(Models.mixed(63), 1)) {
-      model.parameters().get("norm.weight").value().fill_(new Scalar(Double.NaN));
+      Objects.requireNonNull(model.parameters().get("norm.weight")).value().fill_(new Scalar(Double.NaN));
       assertRefused(
           () -> new Generator(model).generate(new int[][] {{1}}, 1, Sampler.greedy()),
           "not numbers");
