@@ -59,8 +59,7 @@ class CommandsTest {
       assertThat(file.names()).containsExactly("logits");
       Tensor logits = file.tensor("logits"); // (2, 13, 257)
       assertThat(logits.shape()).containsExactly(2, 13, 257);
-      double worst =
-          logits.sub(same.logits(Ids.tensor(ROWS), null)).abs().max().item_double();
+      double worst = logits.sub(same.logits(Ids.tensor(ROWS), null)).abs().max().item_double();
       assertThat(worst).isLessThan(1e-5);
     }
   }
@@ -75,7 +74,8 @@ class CommandsTest {
     assertThat(sequences.size()).isEqualTo(2);
     for (int r = 0; r < 2; r++) {
       assertThat(sequences.get(r).size()).isEqualTo(18);
-      for (int t = 0; t < 13; t++) assertThat(sequences.get(r).get(t).asInt()).isEqualTo(ROWS[r][t]);
+      for (int t = 0; t < 13; t++)
+        assertThat(sequences.get(r).get(t).asInt()).isEqualTo(ROWS[r][t]);
     }
     assertThat(Cli.run(command).out()).isEqualTo(cli.out());
     Cli text = Cli.run("generate", model, "--ids", ids, "--greedy", "-n", 1);

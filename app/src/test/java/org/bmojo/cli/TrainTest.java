@@ -154,7 +154,8 @@ class TrainTest {
     assertRefused(train(text, "--out", run, "--tokenizer", home.resolve("t.json")), "t.json");
     assertRefused(train(text, "--out", text), "is a file");
     Path config = home.resolve("c.json");
-    String json = Cli.run("info", "mamba-tiny", "--vocabulary", 63, "--json").json().get("config").toString();
+    String json =
+        Cli.run("info", "mamba-tiny", "--vocabulary", 63, "--json").json().get("config").toString();
     Files.writeString(config, json);
     assertRefused(train(text, "--out", run, "--model", config), "has 257 ids, the model 63");
     Files.writeString(config, json.replace("\"tied\"", "\"tide\""));
@@ -170,8 +171,18 @@ class TrainTest {
     Path run = home.resolve("run");
     Cli trained =
         Cli.run(
-            "train", text, "--out", run, "--model", config, "--batch", 1, "--context", 13,
-            "--steps", 1);
+            "train",
+            text,
+            "--out",
+            run,
+            "--model",
+            config,
+            "--batch",
+            1,
+            "--context",
+            13,
+            "--steps",
+            1);
     assertThat(trained.exitCode()).as(trained.err()).isZero();
     assertThat(Cli.run("info", run).out()).contains("1 × ");
   }

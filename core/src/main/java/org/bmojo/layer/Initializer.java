@@ -86,7 +86,7 @@ public final class Initializer {
     try (Scope scope = new Scope()) {
       if (generator == null) return scope.keep(blank(rows, n).to(type));
       Tensor row = torch.arange(new Scalar(1L), new Scalar(n + 1)).to(ScalarType.Double);
-      return scope.keep(row.unsqueeze(0).repeat(rows, 1).to(device(), type));
+      return scope.keep(row.unsqueeze(0).repeat(rows, 1).to(type));
     }
   }
 

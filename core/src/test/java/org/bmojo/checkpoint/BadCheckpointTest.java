@@ -243,7 +243,10 @@ class BadCheckpointTest {
           .model()
           .parameters()
           .forEach((name, p) ->
-              assertThat(p.value().equal(Objects.requireNonNull(first.parameters().get(name)).value())).as(name).isTrue());
+              assertThat(
+                      p.value().equal(Objects.requireNonNull(first.parameters().get(name)).value()))
+                  .as(name)
+                  .isTrue());
     }
   }
 

@@ -75,7 +75,9 @@ class GeneratorTest {
   @Test
   void aDivergedModelSaysSo() {
     try (LanguageModel model = LanguageModel.create(Models.mixed(63), 1)) {
-      Objects.requireNonNull(model.parameters().get("norm.weight")).value().fill_(new Scalar(Double.NaN));
+      Objects.requireNonNull(model.parameters().get("norm.weight"))
+          .value()
+          .fill_(new Scalar(Double.NaN));
       assertRefused(
           () -> new Generator(model).generate(new int[][] {{1}}, 1, Sampler.greedy()),
           "not numbers");

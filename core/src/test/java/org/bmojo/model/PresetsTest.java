@@ -9,6 +9,7 @@ import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Presets.Family;
 import org.bmojo.model.Presets.Size;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -40,8 +41,8 @@ class PresetsTest {
 
   private static long count(Family family, Size size, int vocabulary) {
     try (Scope scope = new Scope();
-        LanguageModel model = LanguageModel.shapes(
-                Presets.of(family, size, vocabulary), ScalarType.Float)) {
+        LanguageModel model =
+            LanguageModel.shapes(Presets.of(family, size, vocabulary), ScalarType.Float)) {
       return model.parameterCount();
     }
   }
