@@ -1,12 +1,14 @@
 package org.bmojo.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import org.bmojo.checkpoint.Checkpoint;
 import org.junit.jupiter.api.Test;
@@ -41,6 +43,28 @@ class KilledTrainingTest {
     Cli last = Cli.run("train", "--resume", "--out", killed, "--eval-every", 0);
     assertThat(last.exitCode()).as(last.err()).isZero();
     assertThat(TrainTest.losses(killed)).hasSize(STEPS).isEqualTo(TrainTest.losses(whole));
+  }
+
+  /** Ctrl-C and a polite kill: the step is finished and saved. */
+  @Test
+  void anInterruptLosesNothing() throws Exception {
+    Path text = Cli.text(home.resolve("cats.txt"));
+    Path run = home.resolve("run");
+    Process training =
+        start(
+            new Object[] {
+              "train", text, "--out", run, "--model", "mamba-tiny", "--batch", 1, "--context", 13,
+              "--steps", 1_000_000, "--save-every", 0
+            });
+    assumeTrue(training.supportsNormalTermination()); // not on Windows
+    await(training, run, 3);
+    training.destroy();
+    assertThat(training.waitFor()).isNotZero();
+    try (Checkpoint saved = Checkpoint.open(run)) {
+      assertThat(Objects.requireNonNull(saved.training()).step())
+          .isEqualTo(TrainTest.losses(run).size())
+          .isGreaterThanOrEqualTo(3);
+    }
   }
 
   private static Object[] command(Object[] sizes, Path text, Path run) {
