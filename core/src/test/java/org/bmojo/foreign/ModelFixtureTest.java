@@ -1,6 +1,7 @@
 package org.bmojo.foreign;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.bmojo.foreign.Fixture.largestDifference;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
@@ -98,7 +99,7 @@ class ModelFixtureTest {
       double wanted = golden.tensor("loss").item_double();
       assertThat(loss.value().item_double())
           .as("%s: loss", name)
-          .isCloseTo(wanted, org.assertj.core.data.Offset.offset(1e-5));
+          .isCloseTo(wanted, within(1e-5));
       tape.backward(loss, 1);
       var translation = translation(fixture);
       double worst = 0;
