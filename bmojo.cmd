@@ -85,5 +85,8 @@ move /y "%target%\started" "%target%\built" >nul
 rem ---- Run --------------------------------------------------------------------------------------
 :run
 rem What comes later wins: BMOJO_OPTS overrides the heap.
+rem Threads that wait by spinning keep those of the other libraries from running.
+if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=PASSIVE"
+if not defined OPENBLAS_THREAD_TIMEOUT set "OPENBLAS_THREAD_TIMEOUT=4"
 "%jdk%\bin\java.exe" -Xmx2g "@%target%\java.args" %BMOJO_OPTS% org.bmojo.cli.Main %*
 exit /b %errorlevel%

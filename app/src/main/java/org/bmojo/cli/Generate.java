@@ -76,6 +76,9 @@ final class Generate implements Callable<Integer> {
     if (ids != null && prompt != null) {
       throw new BadInput("a prompt and --ids", "expected one of the two", "Leave one out");
     }
+    if (tokens < 0) {
+      throw new BadInput(tokens + " tokens to generate", "expected 0 or more", "Correct -n");
+    }
     int[][] prompts = ids == null ? null : IdsFile.read(ids);
     var sampler = sampling.sampler();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {

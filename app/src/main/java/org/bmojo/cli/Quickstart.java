@@ -113,15 +113,15 @@ final class Quickstart implements Callable<Integer> {
 
   // ---- Recall ---------------------------------------------------------------------------------
 
-  private static final int VOCABULARY = 512;
-  private static final int LENGTH = 256;
-  private static final int PAIRS = 16;
+  private static final int VOCABULARY = 160;
+  private static final int LENGTH = 128;
+  private static final int PAIRS = 8;
   private static final int WIDTH = 64;
-  private static final int BATCH = 16;
+  private static final int BATCH = 32;
 
   private List<Recall> recall(Page page) {
     say("Recall: %d key-value pairs, asked for up to %d tokens later.", PAIRS, LENGTH);
-    Mqar task = new Mqar(new Mqar.Config(VOCABULARY, LENGTH, PAIRS, 1, true, 1));
+    Mqar task = new Mqar(new Mqar.Config(VOCABULARY, LENGTH, PAIRS, 1, false, 1));
     int steps = shortened ? RECALL_STEPS / 10 : RECALL_STEPS;
     Suite suite =
         Suite.of(
@@ -130,7 +130,7 @@ final class Quickstart implements Callable<Integer> {
             List.of(new Suite.Part(task, (long) BATCH * steps)),
             List.of(new Suite.Part(task, 256)));
     EqualState models =
-        new EqualState(VOCABULARY, WIDTH, 2, 8, 8, 2 * PAIRS, 8, Selection.IMPORTANCE);
+        new EqualState(VOCABULARY, WIDTH, 2, 4, 4, 2 * PAIRS, 4, Selection.IMPORTANCE);
     Map<String, ModelConfig> configs = new LinkedHashMap<>();
     configs.put("B'MOJO", models.bmojo());
     configs.put("sliding window", models.sliding());
@@ -154,7 +154,7 @@ final class Quickstart implements Callable<Integer> {
     return results;
   }
 
-  private static final int RECALL_STEPS = 600;
+  private static final int RECALL_STEPS = 350;
   private static final double RECALL_RATE = 5e-3;
 
   private RecallTrial.Result trial(String name, ModelConfig config, Suite suite, int steps) {
@@ -179,8 +179,8 @@ final class Quickstart implements Callable<Integer> {
   private static void describe(Page page, List<Recall> results, List<Chart.Line> curves) {
     page.section("Recall with equal memory")
         .text(
-            ("Each sequence shows %d key-value pairs, then asks for every one of them among random"
-                    + " tokens, up to %d tokens later (MQAR). All models may remember equally many"
+            ("Each sequence shows %d key-value pairs, then asks for every one of them among"
+                    + " blanks, up to %d tokens later (MQAR). All models may remember equally many"
                     + " bytes. The sliding window forgets what left it, Mamba's state blurs it;"
                     + " B'MOJO keeps the few tokens that matter.")
                 .formatted(PAIRS, LENGTH));
@@ -204,7 +204,7 @@ final class Quickstart implements Callable<Integer> {
 
   // ---- Language -------------------------------------------------------------------------------
 
-  private static final int LANGUAGE_STEPS = 500;
+  private static final int LANGUAGE_STEPS = 600;
   private static final long EVAL_TOKENS = 100_000;
   private static final int SAMPLE_TOKENS = 500;
   private static final int TRACE_BYTES = 1500;
@@ -213,10 +213,17 @@ final class Quickstart implements Callable<Integer> {
     say("%nWriting: a byte-level B'MOJO reads %s.", data);
     int steps = shortened ? LANGUAGE_STEPS / 10 : LANGUAGE_STEPS;
     Tokenizer tokenizer = new ByteTokenizer();
-    ModelConfig config = SmallPresets.named("bmojo-small", tokenizer.vocabulary());
+    ModelConfig config = SmallPresets.named("bmojo-tiny", tokenizer.vocabulary());
     var settings =
         new TrainingState.Settings(
-            data, 0, 0.02, 8, 256, seed, Schedule.cosine(4e-3, steps), Optimizer.Settings.STANDARD);
+            data,
+            0,
+            0.02,
+            16,
+            256,
+            seed,
+            Schedule.cosine(6e-3, steps),
+            Optimizer.Settings.STANDARD);
     RunFolder folder = new RunFolder(out.resolve("java"));
     double seconds;
     List<Double> losses = new ArrayList<>();

@@ -1,7 +1,11 @@
 package org.bmojo.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.data.Split;
+import org.bmojo.data.TokenShards;
+import org.bmojo.error.BadInput;
 
 /**
  * What {@code bmojo train} leaves.
@@ -23,5 +27,21 @@ record RunFolder(Path path) {
 
   Path metrics() {
     return path.resolve("metrics.jsonl");
+  }
+
+  /** Refuses a folder where a new run would replace what is not a run's. */
+  void requireFree() {
+    if (Files.exists(path) && !Files.isDirectory(path)) {
+      throw new BadInput(path + " is a file", "expected a folder", "Choose another --out");
+    }
+    String[] files = path.toFile().list();
+    if (files == null) return;
+    for (String file : files) {
+      // A run that was killed before its first checkpoint leaves tokens, and parts of them.
+      if (file.equals("tokens") && TokenShards.exist(tokens(), Split.Part.TRAIN)) continue;
+      if (file.equals("metrics.jsonl") || file.startsWith(".")) continue;
+      throw new BadInput(
+          path + " holds " + file, "expected a folder for one run alone", "Choose another --out");
+    }
   }
 }

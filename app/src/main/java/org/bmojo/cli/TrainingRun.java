@@ -71,6 +71,7 @@ final class TrainingRun implements AutoCloseable {
   static TrainingRun start(
       RunFolder folder, ModelConfig config, Tokenizer tokenizer, TrainingState.Settings plan) {
     tokenizer.requireFits(config.vocabulary());
+    folder.requireFree();
     tokenize(folder, plan, tokenizer);
     TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());

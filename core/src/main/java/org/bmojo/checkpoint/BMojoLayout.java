@@ -46,6 +46,7 @@ final class BMojoLayout implements Layout {
       @Nullable Optimizer optimizer,
       @Nullable TrainingState training) {
     if (tokenizer != null) tokenizer.requireFits(model.config().vocabulary());
+    requireOurs(folder);
     AtomicFolder.replace(
         folder,
         partial -> {
@@ -61,6 +62,16 @@ final class BMojoLayout implements Layout {
               partial.resolve(Checkpoint.CONFIG), Json.bytes(config(model.config(), tokenizer)));
           Checksums.write(partial);
         });
+  }
+
+  /** The whole folder is replaced: it must not be one with somebody's other files. */
+  private static void requireOurs(Path folder) {
+    String[] files = folder.toFile().list();
+    if (files == null || files.length == 0 || List.of(files).contains(Checkpoint.CONFIG)) return;
+    throw new BadInput(
+        folder + " holds other files, such as " + files[0],
+        "expected a model's folder, an empty one or none",
+        "Choose another name");
   }
 
   private static ObjectNode config(ModelConfig model, @Nullable Tokenizer tokenizer) {
@@ -172,9 +183,11 @@ final class BMojoLayout implements Layout {
     Set<String> extra = new TreeSet<>(saved.names());
     extra.removeAll(targets.keySet());
     if (!missing.isEmpty() || !extra.isEmpty()) {
+      String lacks = missing.isEmpty() ? "" : " lacks the tensors " + missing;
+      String has = extra.isEmpty() ? "" : " has " + extra + " besides";
       throw new BadInput(
-          file + " lacks the tensors " + missing + " and has besides " + extra,
-          "expected exactly the " + targets.size() + " that config.json implies",
+          file + lacks + (missing.isEmpty() || extra.isEmpty() ? "" : " and") + has,
+          "expected exactly the " + targets.size() + " tensors that config.json implies",
           cure);
     }
     targets.forEach((name, target) -> {

@@ -94,14 +94,27 @@ public final class Json {
             ? ""
             : " in line " + at.getLineNr() + ", column " + at.getColumnNr();
     return new BadInput(
-        where + " is not the JSON expected: " + firstLine(e.getOriginalMessage()) + place,
+        where + " is not the JSON expected: " + plain(e.getOriginalMessage()) + key(e) + place,
         "expected well-formed JSON with known keys, each once",
         "Correct the file or make it anew",
         e);
   }
 
-  private static String firstLine(String message) {
-    int end = message.indexOf('\n');
-    return end < 0 ? message : message.substring(0, end);
+  /** The first line, without advice on how to configure the parser. */
+  private static String plain(String message) {
+    return message.lines().findFirst().orElse("").replaceFirst("[;(] ?(set )?`Des.*", "").strip();
+  }
+
+  /** Where in the tree, such as {@code layers[0].block.mlp}. */
+  private static String key(JacksonException e) {
+    StringBuilder key = new StringBuilder();
+    for (JacksonException.Reference step : e.getPath()) {
+      if (step.getPropertyName() == null) {
+        key.append('[').append(step.getIndex()).append(']');
+      } else {
+        key.append(key.isEmpty() ? "" : ".").append(step.getPropertyName());
+      }
+    }
+    return key.isEmpty() ? "" : " at " + key;
   }
 }

@@ -24,6 +24,8 @@ public final class Initializer {
   private final ScalarType type;
 
   /**
+   * For the scope that is open now.
+   *
    * @param seed decides every weight
    * @param type of the weights
    */

@@ -40,7 +40,7 @@ public final class Footprint {
     return parts;
   }
 
-  /** Counts one block's weights by making it: the layers know best what they have. */
+  /** Counts one block's weights by naming them: the layers know best what they have. */
   private static Map<String, Long> ofBlock(ModelConfig config, BlockConfig block) {
     Map<String, Long> parts = new LinkedHashMap<>();
     ModelConfig alone = ModelConfig.uniform(1, config.width(), 1, block);

@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The model families at the sizes of the Mamba paper (table 12, appendix E.2), with parameters
- * within 3 % of each other at every size. A transformer block has 12·d² weights; a Mamba block
- * about 6·d², so there are twice as many; a B'MOJO block has both, so that its perceptron is
- * narrower.
+ * within 3 % of each other at every size. A Mamba block has about 6.3·d² weights and no perceptron;
+ * there are two of them for one block of a transformer, whose perceptron takes what attention
+ * leaves. A B'MOJO block has both mixers, so that its perceptron is narrower.
  */
 public final class Presets {
   /** Which memories. */
@@ -65,7 +65,9 @@ public final class Presets {
   /** {@code family} at {@code size}. */
   public static ModelConfig of(Family family, Size size, int vocabulary) {
     int d = size.width;
-    int full = multiple(8.0 / 3 * d); // 12·d² in a transformer block
+    double mixing = mambaWeights(d), attending = 4.0 * d * d;
+    double block = 2 * mixing; // two Mamba blocks weigh as much as one of any other family
+    int besideAttention = perceptron(block - attending, d);
     AttentionConfig all = attention(size, null, 0, 0, null);
     AttentionConfig window = attention(size, WINDOW, 0, 0, null);
     MixerConfig mamba = new MixerConfig(MambaConfig.standard(), null);
@@ -73,7 +75,7 @@ public final class Presets {
     switch (family) {
       case TRANSFORMER, SLIDING -> {
         MixerConfig mixer = new MixerConfig(null, family == Family.SLIDING ? window : all);
-        for (int i = 0; i < size.layers; i++) layers.add(new BlockConfig(mixer, full));
+        for (int i = 0; i < size.layers; i++) layers.add(new BlockConfig(mixer, besideAttention));
       }
       case MAMBA -> {
         for (int i = 0; i < 2 * size.layers; i++) layers.add(new BlockConfig(mamba, 0));
@@ -81,12 +83,10 @@ public final class Presets {
       case HYBRID -> {
         // Jamba-like: Mamba and a window take turns, a perceptron follows each.
         for (int i = 0; i < size.layers; i++) {
-          boolean even = i % 2 == 0;
-          // A Mamba mixer is 2.2·d² larger than attention: taken from its perceptron.
           layers.add(
-              even
-                  ? new BlockConfig(mamba, multiple(full - mambaExcess(d)))
-                  : new BlockConfig(new MixerConfig(null, window), full));
+              i % 2 == 0
+                  ? new BlockConfig(mamba, perceptron(block - mixing, d))
+                  : new BlockConfig(new MixerConfig(null, window), besideAttention));
         }
       }
       case BMOJO_F, BMOJO -> {
@@ -96,9 +96,7 @@ public final class Presets {
         MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention);
         // Five layers for six of the transformer's: half of what a perceptron loses is depth.
         int count = size.layers * 5 / 6;
-        double block = 12.0 * d * d * size.layers / count;
-        double mixing = mambaWeights(d) + 4.0 * d * d;
-        int mlp = multiple((block - mixing) / (3.0 * d));
+        int mlp = perceptron(block * size.layers / count - mixing - attending, d);
         for (int i = 0; i < count; i++) layers.add(new BlockConfig(mixer, mlp));
       }
     }
@@ -145,12 +143,8 @@ public final class Presets {
     return 3 * inner * d + inner * (rank + 32) + inner * rank + inner * (4 + 16 + 3);
   }
 
-  /** By how much a SwiGLU must be narrower to pay for Mamba in place of attention. */
-  private static double mambaExcess(int d) {
-    return (mambaWeights(d) - 4.0 * d * d) / (3.0 * d);
-  }
-
-  private static int multiple(double width) {
-    return (int) Math.round(width / 64) * 64;
+  /** Inner width of a SwiGLU of so many weights, a multiple of 64. */
+  private static int perceptron(double weights, int d) {
+    return (int) Math.round(weights / (3.0 * d) / 64) * 64;
   }
 }

@@ -1,13 +1,14 @@
 package org.bmojo.train;
 
-/** The loss is no longer a number. The weights have not been updated with it. */
+/** The loss or its gradient is no longer a number. The weights have not been updated with it. */
 public final class DivergedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  DivergedException(long step, double loss, double rate) {
+  DivergedException(String what, double value, long step, double rate) {
     super(
-        "loss is "
-            + loss
+        what
+            + " is "
+            + value
             + " at step "
             + step
             + " with learning rate "

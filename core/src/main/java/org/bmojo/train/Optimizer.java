@@ -34,7 +34,7 @@ public final class Optimizer implements AutoCloseable {
     /** Refuses numbers that make no optimizer. */
     public Settings {
       boolean betas = beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1;
-      if (!betas || !(eps > 0) || decay < 0 || clip < 0) {
+      if (!betas || !(eps > 0) || !(decay >= 0) || !(clip >= 0)) {
         throw new BadInput(
             "beta1 %s, beta2 %s, eps %s, decay %s, clip %s"
                 .formatted(beta1, beta2, eps, decay, clip),
@@ -74,7 +74,7 @@ public final class Optimizer implements AutoCloseable {
   /**
    * One update from the gradients at hand, which are cleared.
    *
-   * @return the gradients' joint norm before clipping
+   * @return the gradients' joint norm before clipping; if it is not finite, nothing was updated
    */
   public double step(double learningRate) {
     List<AdamW.Slot> slots = new ArrayList<>();
@@ -88,14 +88,21 @@ public final class Optimizer implements AutoCloseable {
     if (slots.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
     AdamW adamW = Kernels.of(slots.getFirst().weight()).adamW();
     double norm = adamW.gradientNorm(slots);
-    double scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1;
-    steps++;
-    adamW.step(
-        slots,
-        new AdamW.Settings(
-            learningRate, settings.beta1, settings.beta2, settings.eps, steps, scale));
-    parameters.values().forEach(Parameter::clearGradient);
+    if (Double.isFinite(norm)) {
+      double scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1;
+      steps++;
+      adamW.step(
+          slots,
+          new AdamW.Settings(
+              learningRate, settings.beta1, settings.beta2, settings.eps, steps, scale));
+    }
+    clearGradients();
     return norm;
+  }
+
+  /** Forgets the gradients at hand. */
+  public void clearGradients() {
+    parameters.values().forEach(Parameter::clearGradient);
   }
 
   /** The moments by name, {@code NAME.first} and {@code NAME.second}: what a checkpoint keeps. */

@@ -27,7 +27,8 @@ public record Schedule(Shape shape, double peak, double floor, long warmup, long
 
   /** Refuses rates and lengths that make no schedule. */
   public Schedule {
-    if (!(peak > 0) || floor < 0 || floor > 1 || warmup < 0 || steps < 1 || warmup > steps) {
+    boolean rates = peak > 0 && Double.isFinite(peak) && floor >= 0 && floor <= 1;
+    if (!rates || warmup < 0 || steps < 1 || warmup > steps) {
       throw new BadInput(
           "a schedule with peak %s, floor %s, warm-up %d of %d steps"
               .formatted(peak, floor, warmup, steps),

@@ -69,26 +69,37 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** One update. */
+  /**
+   * One update.
+   *
+   * @throws DivergedException if the loss or the gradient is no longer finite; nothing was updated
+   */
   public Step step(BatchSupplier data) {
     long number = optimizer.steps() + 1;
     double loss = 0;
     long tokens = 0;
     try (Scope scope = new Scope()) {
       List<Batch> batches = data.batches(number);
+      long labelled = batches.stream().mapToLong(Batch::labelled).sum();
       for (Batch batch : batches) {
+        // Every labelled token counts the same, whatever batch it came in.
+        double share = (double) batch.labelled() / Math.max(1, labelled);
         try (Scope pass = new Scope();
             Tape tape = Tape.recording()) {
           Var mean = model.loss(tape, batch);
-          loss += mean.value().item_double() / batches.size();
+          loss += mean.value().item_double() * share;
           tokens += batch.tokens();
-          tape.backward(mean, 1.0 / batches.size());
+          tape.backward(mean, share);
         }
       }
     }
     double rate = schedule.rate(number);
-    if (!Double.isFinite(loss)) throw new DivergedException(number, loss, rate);
+    if (!Double.isFinite(loss)) {
+      optimizer.clearGradients();
+      throw new DivergedException("loss", loss, number, rate);
+    }
     double norm = optimizer.step(rate);
+    if (!Double.isFinite(norm)) throw new DivergedException("gradient norm", norm, number, rate);
     return new Step(number, loss, norm, rate, tokens);
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.Safetensors;
 import org.bmojo.io.Json;
@@ -86,8 +87,7 @@ class RoundTripTest {
     Mamba2Config layer = Mamba2Config.standard(64);
     BlockConfig block = new BlockConfig(new MixerConfig(layer, null), 0);
     ModelConfig config = ModelConfig.uniform(31, 64, 2, block);
-    var writing = Architectures.writing(config);
-    assertThat(writing).isNotNull();
+    var writing = Objects.requireNonNull(Architectures.writing(config));
     assertThat(writing.config().toString()).contains("{\"__float__\":\"Infinity\"}");
     assertThat(writing.translation().model()).isEqualTo(config);
   }

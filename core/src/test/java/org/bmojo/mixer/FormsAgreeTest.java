@@ -91,7 +91,6 @@ class FormsAgreeTest {
     Map<String, int[]> forms = new LinkedHashMap<>();
     forms.put("one call", new int[] {c.tokens()});
     forms.put("chunks", LayerCase.split(c.seed(), c.tokens(), 7));
-    forms.put("other chunks", LayerCase.split(~c.seed(), c.tokens(), 13));
     forms.put("steps", new int[c.tokens()]);
     List<Integer> mixed = new ArrayList<>();
     for (int length : LayerCase.split(c.seed() + 1000, c.tokens(), 5)) {

@@ -1,12 +1,18 @@
 package org.bmojo.kernels.cpu;
 
 import java.lang.ref.Reference;
+import java.util.concurrent.ForkJoinPool;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /** Runs independent tasks on all cores. */
 final class Cores {
   private Cores() {}
+
+  /** How many threads work at a time: the common pool's and the caller. */
+  static int count() {
+    return ForkJoinPool.getCommonPoolParallelism() + 1;
+  }
 
   /**
    * Runs {@code task} for every number below {@code count}, in any order, on the common pool and

@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The scan with a vector's lanes across channels: the N states of 16 channels are N vectors that
  * stay in the first-level cache from the first token to the last, b_t and c_t are broadcast, and
- * nothing of size (B, T, I, N) exists. A task is one sequence and one block of channels ({@link
- * ScanLayout}).
+ * nothing of size (B, T, I, N) exists. {@link ScanLayout} says how the work is cut.
  *
  * <p>Backward walks the tokens in pieces from the last to the first. Forward left the state at
  * every piece's start; the states inside are computed again, the exponentials with them, which

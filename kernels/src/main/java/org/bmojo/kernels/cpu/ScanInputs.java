@@ -1,6 +1,5 @@
 package org.bmojo.kernels.cpu;
 
-import static org.bmojo.kernels.cpu.Lanes.LANES;
 import static org.bmojo.kernels.cpu.ScanLayout.BLOCK;
 
 import org.bmojo.kernels.op.SelectiveScan.Inputs;
@@ -41,38 +40,16 @@ record ScanInputs(
   }
 
   private static float[] rates(Floats from, ScanLayout layout) {
-    float[] all = new float[layout.blocks() * layout.stateSize()];
-    float[] rows = new float[layout.stateSize()];
-    for (int block = 0; block < layout.blocks(); block++) {
-      int width = layout.width(block);
-      from.read(layout.stateAt(block), rows, 0, width * layout.states());
-      toLanes(rows, width, layout.states(), all, block * layout.stateSize());
-    }
-    return all;
+    float[] rows = new float[layout.channels() * layout.states()];
+    from.read(0, rows, 0, rows.length);
+    float[] to = new float[layout.blocks() * layout.stateSize()];
+    ScanLayout.toLanes(rows, layout.channels(), layout.states(), to);
+    return to;
   }
 
   private static float[] channels(Floats from, ScanLayout layout) {
     float[] to = new float[layout.blocks() * BLOCK];
     from.read(0, to, 0, layout.channels());
     return to;
-  }
-
-  /**
-   * From rows [channel][state] to vectors [channel vector][state][lane]; lanes beyond the last
-   * channel are left as they are.
-   */
-  static void toLanes(float[] rows, int width, int states, float[] to, int at) {
-    for (int i = 0; i < width; i++) {
-      int base = at + i / LANES * LANES * states + i % LANES;
-      for (int n = 0; n < states; n++) to[base + n * LANES] = rows[i * states + n];
-    }
-  }
-
-  /** The way back of {@link #toLanes}. */
-  static void fromLanes(float[] from, int width, int states, float[] rows) {
-    for (int i = 0; i < width; i++) {
-      int base = i / LANES * LANES * states + i % LANES;
-      for (int n = 0; n < states; n++) rows[i * states + n] = from[base + n * LANES];
-    }
   }
 }

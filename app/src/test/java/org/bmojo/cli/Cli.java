@@ -1,0 +1,39 @@
+package org.bmojo.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import picocli.CommandLine;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Commands run in this JVM, and what they said. */
+record Cli(int exitCode, String out, String err) {
+  static Cli run(Object... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine line = Main.commandLine();
+    line.setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+    String[] words = new String[args.length];
+    for (int i = 0; i < args.length; i++) words[i] = args[i].toString();
+    int exitCode = line.execute(words);
+    return new Cli(exitCode, out.toString(), err.toString());
+  }
+
+  /** The answer of a command that was asked for JSON. */
+  JsonNode json() {
+    return JsonMapper.builder().build().readTree(out);
+  }
+
+  /** A file of words that a model can learn something about. */
+  static Path text(Path file) throws IOException {
+    String[] words = {"the ", "cat ", "sat ", "on ", "a ", "mat", ".\n"};
+    StringBuilder text = new StringBuilder();
+    SplittableRandom random = new SplittableRandom(1);
+    while (text.length() < 300_000) text.append(words[random.nextInt(words.length)]);
+    return Files.writeString(file, text);
+  }
+}

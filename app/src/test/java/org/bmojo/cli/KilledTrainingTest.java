@@ -1,0 +1,80 @@
+package org.bmojo.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.bmojo.checkpoint.Checkpoint;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Training in another JVM, killed again and again, takes the steps of a run that was not. */
+class KilledTrainingTest {
+  private static final int KILLS = 3;
+  private static final int STEPS = 200;
+
+  @TempDir Path home = Path.of("");
+
+  @Test
+  void killsLeaveNoTrace() throws Exception {
+    Path text = Cli.text(home.resolve("cats.txt"));
+    Object[] sizes = {
+      "--model", "mamba-tiny", "--batch", 1, "--context", 13, "--steps", STEPS, "--eval-every", 0
+    };
+    Path whole = home.resolve("whole");
+    assertThat(Cli.run(command(sizes, text, whole)).exitCode()).isZero();
+
+    Path killed = home.resolve("killed");
+    SplittableRandom random = new SplittableRandom(1);
+    for (int kill = 0; kill < KILLS; kill++) {
+      Process training = start(command(sizes, text, killed));
+      // Saving takes most of the time here, so most kills come in the middle of writing.
+      await(training, killed, 1 + kill * STEPS / KILLS);
+      Thread.sleep(random.nextInt(1, 40));
+      training.destroyForcibly().waitFor();
+      assertThat(Checkpoint.exists(killed)).isTrue();
+    }
+    Cli last = Cli.run("train", "--resume", "--out", killed, "--eval-every", 0);
+    assertThat(last.exitCode()).as(last.err()).isZero();
+    assertThat(TrainTest.losses(killed)).hasSize(STEPS).isEqualTo(TrainTest.losses(whole));
+  }
+
+  private static Object[] command(Object[] sizes, Path text, Path run) {
+    List<Object> args = new ArrayList<>(List.of("train", text, "--out", run, "--resume"));
+    args.addAll(List.of(sizes));
+    args.addAll(List.of("--save-every", 1));
+    return args.toArray();
+  }
+
+  /** Until so many lines are in the metrics, or it is done. */
+  private static void await(Process training, Path run, int lines) throws Exception {
+    Path metrics = run.resolve("metrics.jsonl");
+    while (training.isAlive() && lines(metrics) < lines) Thread.sleep(5);
+  }
+
+  private static int lines(Path metrics) throws IOException {
+    return Files.exists(metrics) ? Files.readAllLines(metrics).size() : 0;
+  }
+
+  private static Process start(Object[] args) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "--add-modules=jdk.incubator.vector",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+    for (Object arg : args) command.add(arg.toString());
+    return new ProcessBuilder(command)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
+  }
+}
