@@ -30,7 +30,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class AttentionLab {
   /** Sizes of one call; E = 0 and F = 0 switch parts off. */
   private record Size(
-      long batch, long tokens, long heads, long groups, long dim, int window, int fading, int slots, int chunk) {
+      long batch,
+      long tokens,
+      long heads,
+      long groups,
+      long dim,
+      int window,
+      int fading,
+      int slots,
+      int chunk) {
     static final int FULL = MemoryAttention.UNBOUNDED;
 
     long pairs() {
@@ -89,8 +97,16 @@ public final class AttentionLab {
     String what =
         "| %d | %d | %d/%d | %d | %s | %d | %d | %d | %.0e |"
             .formatted(
-                s.batch, s.tokens, s.heads, s.groups, s.dim, full ? "all" : s.window, s.fading,
-                s.slots, s.chunk, error);
+                s.batch,
+                s.tokens,
+                s.heads,
+                s.groups,
+                s.dim,
+                full ? "all" : s.window,
+                s.fading,
+                s.slots,
+                s.chunk,
+                error);
     double flops = 4.0 * s.dim * s.pairs() * 1e-9;
     System.out.println(
         what
