@@ -62,7 +62,11 @@ record Fixture(String name, Path folder) {
 
   /** The same; twice that for the ill-conditioned one. */
   double hiddenTolerance() {
-    return name.equals("hllama_bmf_m2") ? 4e-5 : tolerance();
+    return switch (name) {
+      case "hllama_bmf_m2" -> 4e-5;
+      case "jamba" -> 6e-5; // 4.0e-5 in the cpu room; its hidden states are large
+      default -> tolerance();
+    };
   }
 
   /**
