@@ -325,7 +325,6 @@ final class Quickstart implements Callable<Integer> {
     Next:
       ./bmojo generate %s "public class "        let it write more
       ./bmojo train book.txt --out runs/book     your own text
-      ./bmojo recall --help                      harder recall, your own sizes
       ./bmojo info bmojo-130m                    what a larger one would take\
     """
         .formatted(report, out.resolve("java"));

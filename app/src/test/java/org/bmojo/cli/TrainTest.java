@@ -157,7 +157,7 @@ class TrainTest {
         Cli.run("info", "mamba-tiny", "--vocabulary", 63, "--json").json().get("config").toString();
     Files.writeString(config, json);
     assertRefused(train(text, "--out", run, "--model", config), "has 257 ids, the model 63");
-    Files.writeString(config, json.replace("\"tied\"", "\"tide\""));
+    Files.writeString(config, json.replace("\"tied\"", "\"tide\":1,\"tied\""));
     assertRefused(train(text, "--out", run, "--model", config), "c.json", "tide");
     assertThat(run.resolve("model")).doesNotExist();
   }

@@ -168,7 +168,8 @@ final class ForeignLayout implements Layout {
 
   static String save(
       Path folder, LanguageModel model, @Nullable Tokenizer tokenizer, @Nullable JsonNode base) {
-    Architectures.Writing writing = Architectures.writing(model.config());
+    String preferred = base == null ? "" : Architectures.nameIn(base);
+    Architectures.Writing writing = Architectures.writing(model.config(), preferred);
     if (writing == null) {
       throw new BadInput(
           "a model that is like none of " + String.join(", ", Architectures.names()),

@@ -56,13 +56,26 @@ public final class Architectures {
 
   /** How {@code model} is kept elsewhere; null where no architecture can express it. */
   public static @Nullable Writing writing(ModelConfig model) {
+    return writing(model, "");
+  }
+
+  /**
+   * The same, by the architecture called {@code preferred} if it can express the model: a model
+   * that several can express goes back to where it came from.
+   */
+  public static @Nullable Writing writing(ModelConfig model, String preferred) {
+    Writing found = null;
     for (Architecture a : ALL) {
+      boolean wanted = a.name().equals(preferred);
+      if (found != null && !wanted) continue;
       ObjectNode config = a.write(model);
       if (config == null) continue;
       Architecture.Translation back = readBack(a, config);
-      if (back != null && back.model().equals(model)) return new Writing(a, config, back);
+      if (back == null || !back.model().equals(model)) continue;
+      found = new Writing(a, config, back);
+      if (wanted) break;
     }
-    return null;
+    return found;
   }
 
   private static Architecture.@Nullable Translation readBack(Architecture a, ObjectNode config) {

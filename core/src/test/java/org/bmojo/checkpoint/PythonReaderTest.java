@@ -111,7 +111,8 @@ class PythonReaderTest {
       for (int i = 0; i < theirs.length; i++) {
         assertThat(ours.select(0, i).item_double())
             .as("logit %d of position %d", i % VOCABULARY, i / VOCABULARY)
-            .isCloseTo(theirs[i], within(1e-9));
+            // Scaled rotary tables are float32 on both sides, and two sines differ in a last digit.
+            .isCloseTo(theirs[i], within(1e-6));
       }
     }
   }

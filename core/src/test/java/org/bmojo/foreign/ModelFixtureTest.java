@@ -47,7 +47,7 @@ class ModelFixtureTest {
         for (long t = 0; t < ids.size(1); t++) {
           Tensor logits = model.step(ids.narrow(1, t, 1), state);
           double step = largestDifference(logits, wanted.select(1, t));
-          assertThat(step).as("%s: logits of step %d", name, t).isLessThan(fixture.tolerance());
+          assertThat(step).as("%s: logits of step %d", name, t).isLessThan(fixture.stepTolerance());
         }
       }
       List<Tensor> hidden = model.hiddenStates(ids);
@@ -97,9 +97,7 @@ class ModelFixtureTest {
       LanguageModel model = checkpoint.model();
       Var loss = model.loss(tape, nextTokens(golden.tensor("input_ids")));
       double wanted = golden.tensor("loss").item_double();
-      assertThat(loss.value().item_double())
-          .as("%s: loss", name)
-          .isCloseTo(wanted, within(1e-5));
+      assertThat(loss.value().item_double()).as("%s: loss", name).isCloseTo(wanted, within(1e-5));
       tape.backward(loss, 1);
       var translation = translation(fixture);
       double worst = 0;
