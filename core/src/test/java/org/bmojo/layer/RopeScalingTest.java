@@ -40,8 +40,7 @@ class RopeScalingTest {
   @Test
   void dynamicRopeIsPlainUpToItsLength() {
     Planes planes = new Planes(16, 10_000, false);
-    assertThat(new RopeScaling.Dynamic(4, 64).stretch(planes, 64))
-        .isEqualTo(planes.frequencies());
+    assertThat(new RopeScaling.Dynamic(4, 64).stretch(planes, 64)).isEqualTo(planes.frequencies());
   }
 
   @Test
@@ -57,13 +56,17 @@ class RopeScalingTest {
         .hasMessageContaining("factor 0.5");
   }
 
-  /** To a rounding of float32 where every step is rounded, and closer to the truth where none is. */
+  /**
+   * To a rounding of float32 where every step is rounded, and closer to the truth where none is.
+   */
   private static void assertNear(RopeScaling scaling, long length, float[] wanted) {
     for (boolean single : new boolean[] {true, false}) {
       double[] actual = scaling.stretch(new Planes(16, 10_000, single), length);
       assertThat(actual).hasSameSizeAs(wanted);
       for (int m = 0; m < wanted.length; m++) {
-        assertThat(actual[m]).as("%s, plane %d", scaling, m).isCloseTo(wanted[m], within(3e-7 * wanted[m]));
+        assertThat(actual[m])
+            .as("%s, plane %d", scaling, m)
+            .isCloseTo(wanted[m], within(3e-7 * wanted[m]));
       }
     }
   }

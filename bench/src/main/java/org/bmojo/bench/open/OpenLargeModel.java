@@ -76,10 +76,10 @@ public final class OpenLargeModel {
     Architecture.Translation translation = qwen.read(new Settings(config, "config"));
     Map<String, String> index = new LinkedHashMap<>();
     try (Scope scope = new Scope();
-        LanguageModel shapes =
-            LanguageModel.shapes(translation.model(), ScalarType.BFloat16)) {
+        LanguageModel shapes = LanguageModel.shapes(translation.model(), ScalarType.BFloat16)) {
       torch.manual_seed(SEED);
-      Map<String, Tensor> byShape = new HashMap<>(); // Random once per shape: it is the bytes that count.
+      Map<String, Tensor> byShape =
+          new HashMap<>(); // Random once per shape: it is the bytes that count.
       Map<String, Tensor> shard = new LinkedHashMap<>();
       long bytes = 0;
       for (var e : shapes.parameters().entrySet()) {
