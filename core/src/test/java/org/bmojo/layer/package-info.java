@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.layer;
+
+import org.jspecify.annotations.NullMarked;
