@@ -1,5 +1,7 @@
 package org.bmojo.mixer;
 
+import static org.bmojo.kernels.torch.Shapes.ANY;
+import static org.bmojo.kernels.torch.Shapes.expect;
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
@@ -106,8 +108,13 @@ public final class BMojo implements Names.Named {
    * @param state advanced past x; null for sequences that begin and end here. Past tokens are
    *     constants: no gradient flows into a state
    * @return (B, T, d)
+   * @throws BadInput if x is empty or of another batch than the state
    */
   public Var forward(Tape tape, Var x, @Nullable MixerState state) {
+    expect("layer", "x", x.value(), state == null ? ANY : state.batch, ANY, ANY);
+    if (x.value().numel() == 0) {
+      throw new BadInput("no tokens", "expected at least one", "Pass a sequence");
+    }
     try (Scope scope = new Scope()) {
       Var y = ssm == null ? null : ssm.forward(tape, x, state == null ? null : state.ssm);
       Var out = projections == null ? y : attend(tape, x, y, projections, state);
@@ -180,8 +187,10 @@ public final class BMojo implements Names.Named {
    * @param x (B, 1, d)
    * @param state advanced by one token
    * @return (B, 1, d)
+   * @throws BadInput if x has another batch than the state, or more than one token
    */
   public Tensor step(Tensor x, MixerState state) {
+    expect("layer", "x", x, state.batch, 1, ANY);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor y = ssm == null || state.ssm == null ? null : ssm.step(x, state.ssm);

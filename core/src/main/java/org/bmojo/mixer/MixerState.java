@@ -31,6 +31,9 @@ public final class MixerState implements AutoCloseable {
     void refreshed(long firstChunk, Tensor positions);
   }
 
+  /** B. */
+  final long batch;
+
   private @Nullable RefreshListener listener;
 
   final Ssm.@Nullable SsmState ssm;
@@ -42,12 +45,14 @@ public final class MixerState implements AutoCloseable {
       @Nullable Projections projections,
       @Nullable EideticMemory eidetic,
       long batch) {
+    this.batch = batch;
     this.ssm = ssm == null ? null : ssm.newState(batch);
     this.attention = projections == null ? null : new Attention(projections, eidetic, batch);
   }
 
-  /** Of a layer that is a state space and nothing else. */
+  /** Of one sequence, in a layer that is a state space and nothing else. */
   MixerState(Ssm.SsmState ssm, long position) {
+    this.batch = 1;
     this.ssm = ssm;
     this.attention = null;
     this.position = position;
