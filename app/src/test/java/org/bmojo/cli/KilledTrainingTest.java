@@ -53,8 +53,20 @@ class KilledTrainingTest {
     Process training =
         start(
             new Object[] {
-              "train", text, "--out", run, "--model", "mamba-tiny", "--batch", 1, "--context", 13,
-              "--steps", 1_000_000, "--save-every", 0
+              "train",
+              text,
+              "--out",
+              run,
+              "--model",
+              "mamba-tiny",
+              "--batch",
+              1,
+              "--context",
+              13,
+              "--steps",
+              1_000_000,
+              "--save-every",
+              0
             });
     assumeTrue(training.supportsNormalTermination()); // not on Windows
     await(training, run, 3);

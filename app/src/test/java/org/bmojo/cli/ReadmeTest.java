@@ -49,7 +49,8 @@ class ReadmeTest {
         Files.readAllLines(README).stream().filter(l -> l.startsWith("./bmojo ")).toList();
     assertThat(lines).isNotEmpty();
     for (String line : lines) {
-      String[] words = line.replaceFirst("#.*", "").strip().replace("\"It was a dark\"", "It-was").split("\\s+");
+      String[] words =
+          line.replaceFirst("#.*", "").strip().replace("\"It was a dark\"", "It-was").split("\\s+");
       String[] args = Arrays.copyOfRange(words, 1, words.length);
       var parsed = Main.commandLine().parseArgs(args);
       assertThat(parsed.errors()).as(line).isEmpty();

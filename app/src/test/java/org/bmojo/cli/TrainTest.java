@@ -17,8 +17,18 @@ import tools.jackson.databind.json.JsonMapper;
 
 class TrainTest {
   private static final Object[] SIZES = {
-    "--model", "bmojo-tiny", "--batch", 2, "--context", 33, "--steps", 20, "--lr", 0.01,
-    "--eval-tokens", 500
+    "--model",
+    "bmojo-tiny",
+    "--batch",
+    2,
+    "--context",
+    33,
+    "--steps",
+    20,
+    "--lr",
+    0.01,
+    "--eval-tokens",
+    500
   };
 
   @TempDir Path home = Path.of("");

@@ -109,8 +109,7 @@ class LayerGradientTest {
    * The parameter's gradient is the loss's slope along a random direction; the layer's own loss
    * counts for its predictor only.
    */
-  static void assertSlope(
-      LayerCase c, BMojo layer, String name, Parameter p, Tensor x, Tensor dy) {
+  static void assertSlope(LayerCase c, BMojo layer, String name, Parameter p, Tensor x, Tensor dy) {
     Tensor direction = new Draw(c.seed() + 5).normal(Shapes.of(p.value()));
     Tensor before = p.value().clone();
     boolean own = predicts(name);

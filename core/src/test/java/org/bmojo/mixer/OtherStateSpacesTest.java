@@ -38,8 +38,7 @@ class OtherStateSpacesTest {
   private static LayerCase layer(SsmConfig ssm) {
     EideticConfig eidetic =
         new EideticConfig(4, 3, Selection.INNOVATION, FarPositions.FIXED, 0, true, null);
-    AttentionConfig attention =
-        new AttentionConfig(4, 2, 4, 5, 4, 4, true, true, 10_000, eidetic);
+    AttentionConfig attention = new AttentionConfig(4, 2, 4, 5, 4, 4, true, true, 10_000, eidetic);
     return new LayerCase(new MixerConfig(ssm, attention), WIDTH, 2, TOKENS, 8);
   }
 
@@ -94,8 +93,7 @@ class OtherStateSpacesTest {
         assertThatThrownBy(() -> layer.forward(tape, Var.constant(x), state))
             .isInstanceOf(BadInput.class)
             .hasMessageContaining("[2, 3, 8]");
-        assertThatThrownBy(() -> layer.step(x.narrow(1, 0, 1), state))
-            .isInstanceOf(BadInput.class);
+        assertThatThrownBy(() -> layer.step(x.narrow(1, 0, 1), state)).isInstanceOf(BadInput.class);
         assertThat(state.position()).isZero();
       }
       try (MixerState state = layer.newState(2)) {
