@@ -11,6 +11,7 @@ import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.op.SetGather;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,17 @@ public final class KernelOps {
           x.addGradient(g.x());
           predicted.addGradient(g.predicted());
         });
+  }
+
+  /** {@link SetGather}; {@code past} is constant and may be null. */
+  public static Var gatherSets(Tape tape, @Nullable Tensor past, Var fresh, SetGather.Sets sets) {
+    SetGather op = Kernels.of(fresh.value()).setGather();
+    long before = past == null ? 0 : past.size(1), tokens = fresh.value().size(1);
+    return tape.record(
+        op.forward(past, fresh.value(), sets),
+        inputs(fresh),
+        keeping(sets.rows(), sets.positions()),
+        dy -> fresh.addGradient(op.backward(sets, before, tokens, dy)));
   }
 
   /** A recurrent operation's output and the state it leaves, which carries no gradient. */
