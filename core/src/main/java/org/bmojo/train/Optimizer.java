@@ -83,21 +83,24 @@ public final class Optimizer implements AutoCloseable {
       Moments m = moments.get(name);
       if (gradient == null || m == null) return;
       double decay = p.decays() ? settings.decay : 0;
-      slots.add(new AdamW.Slot(p.value(), gradient, m.first.get(), m.second.get(), decay));
+      slots.add(new AdamW.Slot(p.value(), null, gradient, m.first.get(), m.second.get(), decay));
     });
     if (slots.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
     AdamW adamW = Kernels.of(slots.getFirst().weight()).adamW();
-    double norm = adamW.gradientNorm(slots);
-    if (Double.isFinite(norm)) {
-      double scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1;
-      steps++;
-      adamW.step(
-          slots,
-          new AdamW.Settings(
-              learningRate, settings.beta1, settings.beta2, settings.eps, steps, scale));
+    try (Scope scope = new Scope()) {
+      Tensor joint = adamW.gradientNorm(slots);
+      double norm = joint.item_double();
+      if (Double.isFinite(norm)) {
+        steps++;
+        adamW.step(
+            slots,
+            new AdamW.Settings(
+                learningRate, settings.beta1, settings.beta2, settings.eps, steps, settings.clip),
+            joint);
+      }
+      clearGradients();
+      return norm;
     }
-    clearGradients();
-    return norm;
   }
 
   /** Forgets the gradients at hand. */
