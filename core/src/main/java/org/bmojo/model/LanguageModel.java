@@ -256,9 +256,12 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     return Ops.embedding(tape, embedding, there(ids));
   }
 
-  /** Numbers where the weights are; from pinned memory without waiting. */
+  /** Numbers where the weights are; to a GPU by way of pinned memory, so that nobody waits. */
   private Tensor there(Tensor ids) {
-    return ids.to(device(), ScalarType.Long, true, false, new MemoryFormatOptional());
+    Device device = device();
+    if (ids.device().equals(device)) return ids;
+    Tensor from = ids.device().is_cpu() && device.is_cuda() ? ids.pin_memory() : ids;
+    return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
   }
 
   private void refuseForeignIds(Tensor ids) {
