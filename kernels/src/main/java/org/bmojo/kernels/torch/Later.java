@@ -1,5 +1,6 @@
 package org.bmojo.kernels.torch;
 
+import static org.bytedeco.cuda.global.cudart.cudaEventBlockingSync;
 import static org.bytedeco.cuda.global.cudart.cudaEventCreateWithFlags;
 import static org.bytedeco.cuda.global.cudart.cudaEventDestroy;
 import static org.bytedeco.cuda.global.cudart.cudaEventDisableTiming;
@@ -39,7 +40,7 @@ public final class Later implements AutoCloseable {
       host = new Owned(copy);
       CUevent_st event = new CUevent_st();
       event.retainReference();
-      check(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+      check(cudaEventCreateWithFlags(event, cudaEventDisableTiming | cudaEventBlockingSync));
       check(cudaEventRecord(event, torch_cuda.getCurrentCUDAStream().stream()));
       arrival = event;
     }
