@@ -58,10 +58,12 @@ public final class TrainLab {
 
   private static void time(String name, ModelConfig config, int batch, int context, boolean gpu) {
     Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, WARM + STEPS);
-    if (gpu) torch_cuda.getAllocator().resetPeakStats((byte) 0);
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
-      if (gpu) model.place(new Device("cuda:0"), ScalarType.BFloat16, true);
+      if (gpu) {
+        model.place(new Device("cuda:0"), ScalarType.BFloat16, true);
+        torch_cuda.getAllocator().resetPeakStats((byte) 0);
+      }
       List<Double> times = new ArrayList<>();
       List<Double> losses = new ArrayList<>();
       double host;

@@ -41,7 +41,7 @@ public final class CudaAdamW implements AdamW {
             .launch(new Grid(table.chunks(), THREADS), table.addresses(), table.count(), mine);
         before += table.chunks();
       }
-      tables.getFirst().kernel("norm").launch(new Grid(1, 1024), parts, chunks, norm);
+      tables.getFirst().kernel("joint_norm").launch(new Grid(1, 1024), parts, chunks, norm);
       return scope.keep(norm);
     }
   }

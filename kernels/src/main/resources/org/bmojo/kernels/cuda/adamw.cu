@@ -123,7 +123,7 @@ extern "C" __global__ void squares(
 }
 
 // One block: the root of the sum of all parts.
-extern "C" __global__ void norm(
+extern "C" __global__ void joint_norm(
     const double* __restrict__ parts, long count, double* __restrict__ result) {
   double sum = 0;
   for (long i = threadIdx.x; i < count; i += blockDim.x) sum += parts[i];
