@@ -36,7 +36,7 @@ public final class Ops {
         a.value().mul(scalar(factor)),
         inputs(a),
         keeping(),
-        dy -> a.addGradient(dy.mul(scalar(factor))));
+        dy -> a.giveGradient(dy.mul(scalar(factor))));
   }
 
   /** The mean of all elements, a scalar. */
@@ -68,7 +68,7 @@ public final class Ops {
           keeping(input, w),
           dy -> {
             Tensor rows = dy.reshape(-1, w.size(0)); // (M, out)
-            if (x.needsGradient()) x.addGradient(dy.matmul(w));
+            x.addGradientProduct(dy, w);
             if (weight instanceof Parameter p) {
               p.addGradientProduct(0, rows.t(), input.reshape(-1, w.size(1)));
             } else if (weight.needsGradient()) {
@@ -92,7 +92,7 @@ public final class Ops {
           inputs(x, weight),
           keeping(input, w),
           dy -> {
-            if (x.needsGradient()) x.addGradient(dy.matmul(w));
+            x.addGradientProduct(dy, w);
             Tensor rows = dy.reshape(-1, count);
             weight.addGradientProduct(from, rows.t(), input.reshape(-1, w.size(1)));
           });
@@ -119,7 +119,7 @@ public final class Ops {
         dy -> {
           Tensor dx = zeros(dy, shape);
           dx.narrow(-1, from, count).copy_(dy);
-          x.addGradient(dx);
+          x.giveGradient(dx);
         });
   }
 
@@ -186,7 +186,7 @@ public final class Ops {
           dy -> {
             Tensor dx = torch.zeros_like(dy);
             dx.narrow(1, 0, tokens - 1).copy_(dy.narrow(1, 1, tokens - 1));
-            x.addGradient(dx);
+            x.giveGradient(dx);
           });
     }
   }
@@ -201,7 +201,7 @@ public final class Ops {
         dy -> {
           Tensor dx = zeros(dy, shape);
           dx.index_copy_(0, rows, dy);
-          x.addGradient(dx);
+          x.giveGradient(dx);
         });
   }
 }

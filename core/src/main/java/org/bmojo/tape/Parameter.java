@@ -84,7 +84,7 @@ public final class Parameter extends Var implements AutoCloseable {
   }
 
   @Override
-  public void addGradient(Tensor g) {
+  void add(Tensor g, boolean given) {
     if (cleared) {
       buffer().copy_(g);
     } else {

@@ -33,6 +33,11 @@ import org.bytedeco.pytorch.global.torch_cuda;
 public final class TrainLab {
   private static final int WARM = 5, STEPS = 15, VOCABULARY = 50_304;
 
+  /** {@code -Dprofile}: what the GPU did in the last steps, kernel by kernel. */
+  private static final boolean PROFILE = System.getProperty("profile") != null;
+
+  private static final int PROFILED = WARM + STEPS - 4;
+
   private TrainLab() {}
 
   /** {@code SIZE BxT FAMILY…}; the device is the first GPU, or the CPU where there is none. */
@@ -69,6 +74,7 @@ public final class TrainLab {
       double host;
       try (Trainer trainer = new Trainer(model, Optimizer.Settings.STANDARD, schedule)) {
         Batch data = random(batch, context);
+        KernelProfile[] profile = new KernelProfile[1];
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         long[] last = {System.nanoTime()};
         long[] busy = new long[2]; // this thread's own time, after warming up and at the end
@@ -78,11 +84,13 @@ public final class TrainLab {
               long now = System.nanoTime();
               if (step.number() > WARM) times.add((now - last[0]) / 1e6);
               last[0] = now;
+              if (PROFILE && step.number() == PROFILED) profile[0] = KernelProfile.start();
               if (step.number() <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
               busy[1] = threads.getCurrentThreadCpuTime();
               losses.add(step.loss());
               return true;
             });
+        if (profile[0] != null) profile[0].print(WARM + STEPS - PROFILED, 45);
         host = (busy[1] - busy[0]) / 1e6 / STEPS;
       }
       times.sort(null);
