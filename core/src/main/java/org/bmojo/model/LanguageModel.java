@@ -84,13 +84,14 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   }
 
   /**
-   * Moves the weights to a device, matrices to be computed with in {@code type}; see {@link
-   * Parameter#place}. Before training and before states are made.
+   * Moves the weights; see {@link Parameter#place}. Before training and before states are made.
    *
    * @param trained whether training needs the weights as they were, besides
    */
-  public void place(Device device, ScalarType type, boolean trained) {
-    parameters().values().forEach(p -> p.place(device, type, trained));
+  public void place(Placement placement, boolean trained) {
+    if (placement.isDefault()) return; // Where models are made.
+    Device device = placement.libtorch();
+    parameters().values().forEach(p -> p.place(device, placement.type(), trained));
   }
 
   /** Where the weights are. */

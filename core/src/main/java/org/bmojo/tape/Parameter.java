@@ -106,7 +106,11 @@ public final class Parameter extends Var implements AutoCloseable {
     if (cleared && !all) sum.zero_();
     Tensor rows = all ? sum : sum.narrow(0, from, a.size(0));
     boolean first = cleared && all;
-    if (isMixed()) {
+    if (isMixed() && !sum.is_cuda()) {
+      Tensor product = a.matmul(b);
+      if (first) rows.copy_(product);
+      else rows.add_(product);
+    } else if (isMixed()) {
       // bfloat16 factors, summed in the float32 that they were multiplied in.
       if (first) {
         torch.mm_out(rows, a, b, ScalarType.Float);

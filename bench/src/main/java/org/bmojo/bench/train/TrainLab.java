@@ -10,13 +10,12 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
 import org.bmojo.model.Presets;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
 import org.bmojo.train.Trainer;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
 
 /**
@@ -66,7 +65,7 @@ public final class TrainLab {
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
       if (gpu) {
-        model.place(new Device("cuda:0"), ScalarType.BFloat16, true);
+        model.place(Placement.of("cuda", "bf16"), true);
         torch_cuda.getAllocator().resetPeakStats((byte) 0);
       }
       List<Double> times = new ArrayList<>();
