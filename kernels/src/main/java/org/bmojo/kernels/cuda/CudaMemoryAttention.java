@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Window and fading keys by flash attention, eidetic keys by {@link EideticPart}, merged by their
- * log-sum-exp. The backward pass gives each part the joint output and log-sum-exp, which makes its
+ * Window and fading keys by flash attention, eidetic keys by {@link EideticPart}, which also merges
+ * all three by their log-sum-exp. The backward pass gives each part the joint output and log-sum-exp, which makes its
  * gradients those of the one softmax.
  *
  * <p>Flash attention ends every query's view at its own key. Fading keys begin W before that, so
@@ -38,38 +38,26 @@ public final class CudaMemoryAttention implements MemoryAttention {
   @Override
   public Output forward(Inputs in) {
     Door door = new Door(OP, in.q());
-    if (!Flash.serves(in.q())) return composed.forward(in);
+    if (!serves(in)) return composed.forward(in);
     try (Scope scope = new Scope()) {
       Tensor q = door.activation("q", in.q());
       double scale = in.geometry().scale();
       Stream w = dense(door, "window", in.window());
       Flash.Part window = Flash.forward(q, w.k(), w.v(), scale, back(in.geometry().window()));
       Far far = Far.of(in);
-      Flash.Part fading = null;
-      if (far != null) {
-        fading =
-            Flash.forward(
-                far.rows(q),
-                far.keys(far.stream.k()),
-                far.keys(far.stream.v()),
-                scale,
-                in.geometry().fading() - 1);
-      }
-      Flash.Part eidetic =
-          in.eidetic() == null ? null : new EideticPart(in.geometry(), in.eidetic()).forward();
-      Output out = merge(q, window, fading, far == null ? 0 : far.from, eidetic);
+      Flash.Part fading = far == null ? null : far.forward(q, in.geometry());
+      Eidetic eidetic = remembered(in);
+      Output out =
+          eidetic == null
+              ? merge(q, window, fading)
+              : new EideticPart(door, in.geometry(), eidetic).forward(window, fading);
       scope.keep(out.out());
       scope.keep(out.logSumExp());
       return out;
     }
   }
 
-  private static Output merge(
-      Tensor q,
-      Flash.Part window,
-      Flash.@Nullable Part fading,
-      long from,
-      Flash.@Nullable Part eidetic) {
+  private static Output merge(Tensor q, Flash.Part window, Flash.@Nullable Part fading) {
     try (Scope scope = new Scope()) {
       long batch = q.size(0), tokens = q.size(1), heads = q.size(2), dim = q.size(3);
       Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
@@ -81,9 +69,6 @@ public final class CudaMemoryAttention implements MemoryAttention {
               window.logSumExp(),
               fading == null ? null : fading.out(),
               fading == null ? null : fading.logSumExp(),
-              from,
-              eidetic == null ? null : eidetic.out(),
-              eidetic == null ? null : eidetic.logSumExp(),
               out,
               logSumExp,
               q.numel(),
@@ -97,63 +82,55 @@ public final class CudaMemoryAttention implements MemoryAttention {
   @Override
   public Gradients backward(Inputs in, Output forward, Tensor dOut) {
     Door door = new Door(OP, in.q());
-    if (!Flash.serves(in.q())) return composed.backward(in, forward, dOut);
+    if (!serves(in)) return composed.backward(in, forward, dOut);
+    Shapes.expect(OP + " backward", "dOut", dOut, Shapes.of(in.q()));
     try (Scope scope = new Scope()) {
       Geometry g = in.geometry();
       Tensor q = door.activation("q", in.q()), d = door.activation("dOut", dOut);
-      Tensor byHead = forward.logSumExp().transpose(1, 2).contiguous(); // (B, H, T)
+      Tensor out = door.activation("out", forward.out());
+      Tensor lines = door.state("log-sum-exp", forward.logSumExp());
+      var joint = new Flash.Part(out, lines.transpose(1, 2).contiguous());
       Stream w = dense(door, "window", in.window());
-      var window =
-          Flash.backward(
-              d,
-              q,
-              w.k(),
-              w.v(),
-              new Flash.Part(forward.out(), byHead),
-              g.scale(),
-              back(g.window()));
-      Tensor dq = window.q();
+      var window = Flash.backward(d, q, w.k(), w.v(), joint, g.scale(), back(g.window()));
       Far far = Far.of(in);
-      Stream fading = in.fading(), dFading = null;
-      if (fading != null) {
-        Tensor dk = torch.zeros_like(fading.k()), dv = torch.zeros_like(fading.v());
-        if (far != null) {
-          var joint =
-              new Flash.Part(
-                  far.rows(forward.out()), byHead.narrow(2, far.from, far.count).contiguous());
-          var part =
-              Flash.backward(
-                  far.rows(d),
-                  far.rows(q),
-                  far.keys(fading.k()),
-                  far.keys(fading.v()),
-                  joint,
-                  g.scale(),
-                  g.fading() - 1);
-          // In float32: one rounding of the sum, not two.
-          dq = dq.to(ScalarType.Float);
-          far.rows(dq).add_(part.q());
-          dq = dq.to(q.scalar_type());
-          far.keys(dk).copy_(part.k());
-          far.keys(dv).copy_(part.v());
-        }
-        dFading = new Stream(scope.keep(dk), scope.keep(dv));
+      Stream dFading = null;
+      if (far != null) {
+        var part = far.backward(d, q, joint, g);
+        window.q().add_(part.q());
+        dFading = new Stream(scope.keep(far.whole(part.k())), scope.keep(far.whole(part.v())));
+      } else if (in.fading() != null) {
+        dFading = new Stream(scope.keep(zeros(in.fading().k())), scope.keep(zeros(in.fading().v())));
       }
-      Eidetic eidetic = in.eidetic(), dEidetic = null;
+      Eidetic eidetic = remembered(in), dEidetic = null;
       if (eidetic != null) {
-        Tensor along = d.to(ScalarType.Float).mul(forward.out().to(ScalarType.Float)).sum(-1);
-        dEidetic = new EideticPart(g, eidetic).backward(d, along, forward.logSumExp());
+        dEidetic = new EideticPart(door, g, eidetic).backward(new Output(out, lines), d);
+      } else if (in.eidetic() != null) {
+        Eidetic e = in.eidetic();
+        dEidetic = new Eidetic(zeros(e.q()), zeros(e.k()), zeros(e.v()), zeros(e.bias()));
+      }
+      if (dEidetic != null) {
         scope.keep(dEidetic.q());
         scope.keep(dEidetic.k());
         scope.keep(dEidetic.v());
         scope.keep(dEidetic.bias());
       }
       return new Gradients(
-          scope.keep(dq),
+          scope.keep(window.q()),
           new Stream(scope.keep(window.k()), scope.keep(window.v())),
           dFading,
           dEidetic);
     }
+  }
+
+  private static boolean serves(Inputs in) {
+    Eidetic eidetic = remembered(in);
+    return Flash.serves(in.q()) && (eidetic == null || EideticPart.serves(eidetic));
+  }
+
+  /** Eidetic memory unless it has no slots. */
+  private static @Nullable Eidetic remembered(Inputs in) {
+    Eidetic eidetic = in.eidetic();
+    return eidetic == null || eidetic.k().size(2) == 0 ? null : eidetic;
   }
 
   @Override
@@ -202,27 +179,49 @@ public final class CudaMemoryAttention implements MemoryAttention {
     return window == UNBOUNDED ? -1 : window - 1;
   }
 
+  private static Tensor zeros(Tensor t) {
+    return torch.zeros_like(t);
+  }
+
   private static Stream dense(Door door, String name, Stream s) {
     return new Stream(door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
   }
 
-  /** The queries that see fading keys at all, and the keys they end at. */
-  private record Far(Stream stream, long from, long count, long length) {
+  /**
+   * The fading keys that any query sees: without the last W. The first queries may see none.
+   *
+   * @param length how many they are
+   */
+  private record Far(Stream stream, long length) {
     static @Nullable Far of(Inputs in) {
       Stream stream = in.fading();
       int window = in.geometry().window();
       if (stream == null || window == UNBOUNDED || in.geometry().fading() == 0) return null;
-      long tokens = in.q().size(1), past = stream.k().size(1) - tokens;
-      long from = Math.max(0, window - past), length = past + tokens - window;
-      return length <= 0 || from >= tokens ? null : new Far(stream, from, tokens - from, length);
+      long length = stream.k().size(1) - window;
+      return length <= 0 ? null : new Far(stream, length);
     }
 
-    Tensor rows(Tensor t) {
-      return t.narrow(1, from, count);
+    Flash.Part forward(Tensor q, Geometry g) {
+      return Flash.forward(q, keys(stream.k()), keys(stream.v()), g.scale(), g.fading() - 1);
     }
 
-    Tensor keys(Tensor t) {
+    Flash.Gradients backward(Tensor d, Tensor q, Flash.Part joint, Geometry g) {
+      Tensor k = keys(stream.k()), v = keys(stream.v());
+      return Flash.backward(d, q, k, v, joint, g.scale(), g.fading() - 1);
+    }
+
+    private Tensor keys(Tensor t) {
       return t.narrow(1, 0, length);
+    }
+
+    /** A gradient with the zeros of the keys left out. */
+    Tensor whole(Tensor part) {
+      try (Scope scope = new Scope()) {
+        Tensor all = empty(part, Shapes.of(stream.k()));
+        all.narrow(1, 0, length).copy_(part);
+        all.narrow(1, length, stream.k().size(1) - length).zero_();
+        return scope.keep(all);
+      }
     }
   }
 }
