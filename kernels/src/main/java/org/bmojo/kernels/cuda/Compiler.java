@@ -134,8 +134,7 @@ final class Compiler {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       int[] major = new int[1], minor = new int[1];
       nvrtcVersion(major, minor);
-      String all =
-          String.join("\0", source, String.join("\0", headers), String.join(" ", options));
+      String all = String.join("\0", source, String.join("\0", headers), String.join(" ", options));
       digest.update((all + "\0" + major[0] + "." + minor[0]).getBytes(UTF_8));
       return HexFormat.of().formatHex(digest.digest(), 0, 12);
     } catch (NoSuchAlgorithmException e) {

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Window and fading keys by flash attention, eidetic keys by {@link EideticPart}, which also merges
- * all three by their log-sum-exp. The backward pass gives each part the joint output and log-sum-exp, which makes its
- * gradients those of the one softmax.
+ * all three by their log-sum-exp. The backward pass gives each part the joint output and
+ * log-sum-exp, which makes its gradients those of the one softmax.
  *
  * <p>Flash attention ends every query's view at its own key. Fading keys begin W before that, so
  * the last W keys are left out of that call: the ends then meet. Types and head sizes that flash
@@ -99,7 +99,8 @@ public final class CudaMemoryAttention implements MemoryAttention {
         window.q().add_(part.q());
         dFading = new Stream(scope.keep(far.whole(part.k())), scope.keep(far.whole(part.v())));
       } else if (in.fading() != null) {
-        dFading = new Stream(scope.keep(zeros(in.fading().k())), scope.keep(zeros(in.fading().v())));
+        dFading =
+            new Stream(scope.keep(zeros(in.fading().k())), scope.keep(zeros(in.fading().v())));
       }
       Eidetic eidetic = remembered(in), dEidetic = null;
       if (eidetic != null) {
