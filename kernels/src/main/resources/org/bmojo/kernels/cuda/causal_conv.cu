@@ -2,8 +2,8 @@
 // VECTOR channels per thread, RUN tokens per thread.
 //
 // A thread slides over RUN tokens of VECTOR channels with the last K inputs in registers; the K − 1
-// it shares with its neighbours come from the cache. The next AHEAD tokens are on their way from
-// memory while the current ones are worked on.
+// it shares with its neighbours come from the cache. AHEAD tokens are asked for at once; few
+// registers, so that many warps wait at the same time, are worth more than asking earlier.
 #include "common.cuh"
 
 using T = ELEMENT;
@@ -40,6 +40,20 @@ __device__ __forceinline__ Token token(
   return from ? *reinterpret_cast<const Token*>(from) : Token{};
 }
 
+// The inputs of tokens t … t + AHEAD − 1.
+__device__ __forceinline__ void several(
+    const T* x, const T* initial, long sequence, long t, long tokens, int channels, int channel,
+    Token (&to)[AHEAD]) {
+  if (t >= 0 && t + AHEAD <= tokens) {
+    const T* from = x + (sequence * tokens + t) * channels + channel;
+    EACH for (int a = 0; a < AHEAD; a++)
+      to[a] = *reinterpret_cast<const Token*>(from + a * (long)channels);
+  } else {
+    EACH for (int a = 0; a < AHEAD; a++)
+      to[a] = token(x, initial, sequence, t + a, tokens, channels, channel);
+  }
+}
+
 __device__ __forceinline__ void unpack(const Token& token, float (&to)[V]) {
   EACH for (int j = 0; j < V; j++) to[j] = wide(token.at[j]);
 }
@@ -59,15 +73,10 @@ extern "C" __global__ void forward(
   auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
   float window[K][V];
-  Token next[AHEAD];
   EACH for (int m = 0; m + 1 < K; m++) unpack(input(start + m - K + 1), window[m]);
-  EACH for (int a = 0; a < AHEAD; a++) next[a] = input(start + a);
   for (int i = 0; i < RUN; i += AHEAD) {
     Token now[AHEAD];
-    EACH for (int a = 0; a < AHEAD; a++) now[a] = next[a];
-    if (i + AHEAD < RUN) {
-      EACH for (int a = 0; a < AHEAD; a++) next[a] = input(start + i + AHEAD + a);
-    }
+    several(x, initial, sequence, start + i, tokens, channels, channel, now);
     EACH for (int a = 0; a < AHEAD; a++) {
       long t = start + i + a;
       unpack(now[a], window[K - 1]);
@@ -98,31 +107,15 @@ extern "C" __global__ void backward(
   if (channel >= channels) return;
   long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
   auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
-  auto slope = [&](long t) {
-    return t < 0 ? Token{} : token(dy, nullptr, sequence, t, tokens, channels, channel);
-  };
   Filter filter(weight, bias, channel);
   float window[K][V], g[K][V] = {}, d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
   EACH for (int m = 0; m + 1 < K; m++)
     unpack(input(start - AHEAD + m - K + 1), window[m]);
-  Token x_next[AHEAD], dy_next[AHEAD];
-  EACH for (int a = 0; a < AHEAD; a++) {
-    x_next[a] = input(start - AHEAD + a);
-    dy_next[a] = slope(start - AHEAD + a);
-  }
   // The first AHEAD tokens belong to the run before; only their gradients are of use here.
   for (int i = -AHEAD; i < RUN; i += AHEAD) {
     Token x_now[AHEAD], dy_now[AHEAD];
-    EACH for (int a = 0; a < AHEAD; a++) {
-      x_now[a] = x_next[a];
-      dy_now[a] = dy_next[a];
-    }
-    if (i + AHEAD < RUN) {
-      EACH for (int a = 0; a < AHEAD; a++) {
-        x_next[a] = input(start + i + AHEAD + a);
-        dy_next[a] = slope(start + i + AHEAD + a);
-      }
-    }
+    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
+    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
     EACH for (int a = 0; a < AHEAD; a++) {
       long q = start + i + a;  // token q's gradient before silu reaches rows q … q + K − 1
       unpack(x_now[a], window[K - 1]);
