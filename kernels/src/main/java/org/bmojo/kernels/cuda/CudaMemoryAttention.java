@@ -12,13 +12,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Window and fading keys by flash attention, eidetic keys by {@link EideticPart}, which also merges
- * all three by their log-sum-exp. The backward pass gives each part the joint output and
- * log-sum-exp, which makes its gradients those of the one softmax.
+ * Forward one kernel for all keys ({@link JointForward}); flash attention where there is a window
+ * alone. Backward flash attention for window and fading keys and {@link EideticPart} for the
+ * eidetic ones, each with the joint output and log-sum-exp, which makes its gradients those of the
+ * one softmax.
  *
  * <p>Flash attention ends every query's view at its own key. Fading keys begin W before that, so
- * the last W keys are left out of that call: the ends then meet. Types and head sizes that flash
- * attention does not serve (float32) take the reference's composition, on the GPU as well.
+ * the last W keys are left out of that call: the ends then meet. Types and head sizes that these do
+ * not serve (float32) take the reference's composition, on the GPU as well.
  */
 public final class CudaMemoryAttention implements MemoryAttention {
   private static final String OP = "memory attention";
@@ -39,43 +40,14 @@ public final class CudaMemoryAttention implements MemoryAttention {
   public Output forward(Inputs in) {
     Door door = new Door(OP, in.q());
     if (!serves(in)) return composed.forward(in);
+    if (!plain(in)) return JointForward.run(door, in);
     try (Scope scope = new Scope()) {
       Tensor q = door.activation("q", in.q());
-      double scale = in.geometry().scale();
       Stream w = dense(door, "window", in.window());
-      Flash.Part window = Flash.forward(q, w.k(), w.v(), scale, back(in.geometry().window()));
-      Far far = Far.of(in);
-      Flash.Part fading = far == null ? null : far.forward(q, in.geometry());
-      Eidetic eidetic = remembered(in);
-      Output out =
-          eidetic == null
-              ? merge(q, window, fading)
-              : new EideticPart(door, in.geometry(), eidetic).forward(window, fading);
-      scope.keep(out.out());
-      scope.keep(out.logSumExp());
-      return out;
-    }
-  }
-
-  private static Output merge(Tensor q, Flash.Part window, Flash.@Nullable Part fading) {
-    try (Scope scope = new Scope()) {
-      long batch = q.size(0), tokens = q.size(1), heads = q.size(2), dim = q.size(3);
-      Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
-      Program.of(q, "attention_merge", "ELEMENT=" + Program.type(q), "VECTOR=8")
-          .kernel("merge")
-          .launch(
-              new Grid((q.numel() / 8 + 255) / 256, 256),
-              window.out(),
-              window.logSumExp(),
-              fading == null ? null : fading.out(),
-              fading == null ? null : fading.logSumExp(),
-              out,
-              logSumExp,
-              q.numel(),
-              tokens,
-              (int) heads,
-              (int) dim);
-      return new Output(scope.keep(out), scope.keep(logSumExp));
+      Geometry g = in.geometry();
+      Flash.Part part = Flash.forward(q, w.k(), w.v(), g.scale(), back(g.window()));
+      return new Output(
+          scope.keep(part.out()), scope.keep(part.logSumExp().transpose(1, 2).contiguous()));
     }
   }
 
@@ -124,12 +96,16 @@ public final class CudaMemoryAttention implements MemoryAttention {
   }
 
   private static boolean serves(Inputs in) {
-    Eidetic eidetic = remembered(in);
-    return Flash.serves(in.q()) && (eidetic == null || EideticPart.serves(eidetic));
+    return Flash.serves(in.q()) && (plain(in) || in.q().size(3) <= JointForward.WIDEST);
+  }
+
+  /** Whether queries see a window's keys alone. */
+  private static boolean plain(Inputs in) {
+    return remembered(in) == null && Far.of(in) == null;
   }
 
   /** Eidetic memory unless it has no slots. */
-  private static @Nullable Eidetic remembered(Inputs in) {
+  static @Nullable Eidetic remembered(Inputs in) {
     Eidetic eidetic = in.eidetic();
     return eidetic == null || eidetic.k().size(2) == 0 ? null : eidetic;
   }
@@ -200,10 +176,6 @@ public final class CudaMemoryAttention implements MemoryAttention {
       if (stream == null || window == UNBOUNDED || in.geometry().fading() == 0) return null;
       long length = stream.k().size(1) - window;
       return length <= 0 ? null : new Far(stream, length);
-    }
-
-    Flash.Part forward(Tensor q, Geometry g) {
-      return Flash.forward(q, keys(stream.k()), keys(stream.v()), g.scale(), g.fading() - 1);
     }
 
     Flash.Gradients backward(Tensor d, Tensor q, Flash.Part joint, Geometry g) {

@@ -1,155 +1,9 @@
-// Attention to eidetic memory: every chunk of queries meets a set of E keys of its own, with a bias
-// on the logits. Constants: HEAD size, WARPS per block.
+// Gradients of attention to eidetic memory, where every chunk of queries meets a set of E keys of
+// its own: exact under one softmax with other keys, given the joint output and log-sum-exp.
 //
-// forward also merges the window's and the fading part, given with their log-sum-exp; backward
-// needs the joint output and log-sum-exp alone. Logits live in registers, in powers of two.
-// q, out and their gradients (B, T, H, D); k, v (B, M, E, G, D); bias (B, M, H, E).
+// Logits live in registers, in powers of two. q, out and their gradients (B, T, H, D).
 #include "common.cuh"
-#include "matrix.cuh"
-
-constexpr int D = HEAD, WIDE = (D + 31) / 32 * 32, PITCH = WIDE + 8, TILE = ROWS * PITCH;
-constexpr int TILES = WIDE / 8, BLOCKS = WIDE / 16;
-constexpr float LN2 = 0.6931471805599453f;
-
-__device__ __forceinline__ float nothing() { return -__int_as_float(0x7f800000); }
-
-struct Sizes {
-  long tokens;
-  int heads, groups, chunks, slots, chunk, lead;  // lead: queries missing before the first
-
-  __device__ long begin(int m) const { return max(0L, (long)m * chunk - lead); }
-  __device__ long end(int m) const { return min(tokens, (m + 1L) * chunk - lead); }
-  // Where a query's head begins, and a slot's.
-  __device__ long query(long sequence, long token, int head) const {
-    return ((sequence * tokens + token) * heads + head) * D;
-  }
-  __device__ long slot(long sequence, int m, int e, int group) const {
-    return (((sequence * chunks + m) * slots + e) * groups + group) * D;
-  }
-  __device__ long bias(long sequence, int m, int head) const {
-    return ((sequence * chunks + m) * heads + head) * slots;
-  }
-};
-
-// A query's logits so far: the largest, Σ 2^(logit − most) of this lane's columns.
-struct Softmax {
-  float most = nothing(), sum = 0.f;
-
-  // 2^−base brings the logits down; returns what was summed before shrinks by.
-  __device__ float raise(float to, float& base) {
-    to = fmaxf(to, most);
-    base = to == nothing() ? 0.f : to;
-    float shrink = exp2_fast(most - base);
-    most = to;
-    sum *= shrink;
-    return shrink;
-  }
-};
-
-
-// Grid: query tiles of all chunks, heads, sequences. fading may be null.
-extern "C" __global__ void __launch_bounds__(THREADS) forward(
-    const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v,
-    const float* __restrict__ bias, const bf16* __restrict__ window,
-    const float* __restrict__ window_sum, const bf16* __restrict__ fading,
-    const float* __restrict__ fading_sum, bf16* __restrict__ out, float* __restrict__ log_sum_exp,
-    long tokens, int heads, int groups, int chunks, int slots, int chunk, int lead, float scale) {
-  extern __shared__ __align__(16) char memory[];
-  bf16 *queries = (bf16*)memory, *keys = queries + TILE, *values = keys + TILE;
-  float* biases = (float*)(values + TILE);
-  const Sizes s{tokens, heads, groups, chunks, slots, chunk, lead};
-  int per_chunk = gridDim.x / chunks, m = blockIdx.x / per_chunk, head = blockIdx.y;
-  int group = head / (heads / groups), lane = threadIdx.x % 32, own = threadIdx.x / 32 * 16;
-  long sequence = blockIdx.z, first = s.begin(m) + blockIdx.x % per_chunk * (long)ROWS;
-  int rows = (int)min((long)ROWS, s.end(m) - first);
-  if (rows <= 0) return;
-
-  fetch<D, WIDE>(queries, q + s.query(sequence, first, head), (long)heads * D, rows);
-  unsigned a[BLOCKS][4];
-  float o[TILES][4] = {};
-  Softmax softmax[2];
-  for (int from = 0; from < slots; from += ROWS) {
-    if (from > 0) __syncthreads();
-    long at = s.slot(sequence, m, from, group), stride = (long)groups * D;
-    fetch<D, WIDE>(keys, k + at, stride, slots - from);
-    fetch<D, WIDE>(values, v + at, stride, slots - from);
-    for (int i = threadIdx.x; i < ROWS; i += THREADS) {
-      bool there = from + i < slots;
-      biases[i] = there ? LOG2E * bias[s.bias(sequence, m, head) + from + i] : nothing();
-    }
-    copies_done();
-    __syncthreads();
-    if (from == 0) {
-      EACH for (int d = 0; d < BLOCKS; d++) left<PITCH>(a[d], queries + own * PITCH + 16 * d);
-    }
-    for (int step = 0; step < ROWS && from + step < slots; step += 32) {
-      float p[4][4] = {};
-      EACH for (int d = 0; d < BLOCKS; d++) {
-        EACH for (int n = 0; n < 2; n++) {
-          unsigned b[4];
-          right_of_rows<PITCH>(b, keys + (step + 16 * n) * PITCH + 16 * d);
-          multiply(p[2 * n], p[2 * n + 1], a[d], b);
-        }
-      }
-      float most[2] = {nothing(), nothing()}, base[2], shrink[2];
-      EACH for (int n = 0; n < 4; n++) {
-        EACH for (int c = 0; c < 4; c++) {
-          p[n][c] = p[n][c] * (scale * LOG2E) + biases[step + 8 * n + lane % 4 * 2 + c % 2];
-          most[c / 2] = fmaxf(most[c / 2], p[n][c]);
-        }
-      }
-      EACH for (int half = 0; half < 2; half++)
-        shrink[half] = softmax[half].raise(quad_max(most[half]), base[half]);
-      EACH for (int n = 0; n < 4; n++) {
-        EACH for (int c = 0; c < 4; c++) {
-          p[n][c] = exp2_fast(p[n][c] - base[c / 2]);
-          softmax[c / 2].sum += p[n][c];
-        }
-      }
-      EACH for (int j = 0; j < TILES; j++)
-        EACH for (int c = 0; c < 4; c++) o[j][c] *= shrink[c / 2];
-      EACH for (int n = 0; n < 2; n++) {
-        unsigned weights[4];
-        as_left(weights, p[2 * n], p[2 * n + 1]);
-        EACH for (int d = 0; d < BLOCKS; d++) {
-          unsigned b[4];
-          right<PITCH>(b, values + (step + 16 * n) * PITCH + 16 * d);
-          multiply(o[2 * d], o[2 * d + 1], weights, b);
-        }
-      }
-    }
-  }
-
-  // Under one softmax with the other parts.
-  float ours[2], windows[2], fadings[2];
-  EACH for (int half = 0; half < 2; half++) {
-    int row = own + lane / 4 + 8 * half;
-    long token = first + min(row, rows - 1), line = (sequence * heads + head) * tokens + token;
-    float sum = quad_sum(softmax[half].sum);
-    float mine = sum > 0.f ? softmax[half].most * LN2 + logf(sum) : nothing();
-    float near = window_sum[line], far = fading ? fading_sum[line] : nothing();
-    if (far == -nothing()) far = nothing();  // flash attention's way to say: no key
-    float most = fmaxf(mine, fmaxf(near, far));
-    float joint = most + logf(expf(mine - most) + expf(near - most) + expf(far - most));
-    ours[half] = sum > 0.f ? expf(mine - joint) / sum : 0.f;
-    windows[half] = expf(near - joint);
-    fadings[half] = expf(far - joint);
-    if (row < rows && lane % 4 == 0) log_sum_exp[(sequence * tokens + token) * heads + head] = joint;
-  }
-  each_row(o, [&](int half, int column, float (&x)[8]) {
-    int row = own + lane / 4 + 8 * half;
-    if (row >= rows || column >= D) return;
-    long at = s.query(sequence, first + row, head) + column;
-    float part[8];
-    read<8>(window + at, part);
-    EACH for (int j = 0; j < 8; j++) x[j] = x[j] * ours[half] + part[j] * windows[half];
-    if (fading) {
-      read<8>(fading + at, part);
-      EACH for (int j = 0; j < 8; j++) x[j] += part[j] * fadings[half];
-    }
-    write<8>(out + at, x);
-  });
-}
+#include "attention.cuh"
 
 // fetch for dOut, with Σ dOut · out of every row on the way.
 __device__ __forceinline__ void fetch_slopes(
@@ -194,8 +48,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
     bool last = from + ROWS >= slots;
     if (from > 0) __syncthreads();
     long set = s.slot(sequence, m, from, group);
-    fetch<D, WIDE>(keys, k + set, (long)groups * D, count);
-    fetch<D, WIDE>(values, v + set, (long)groups * D, count);
+    fetch<ROWS, D, WIDE>(keys, k + set, (long)groups * D, count);
+    fetch<ROWS, D, WIDE>(values, v + set, (long)groups * D, count);
     float gk[TILES][4] = {}, gv[TILES][4] = {};
     for (int head = group * shared; head < (group + 1) * shared; head++) {
       float biases[2], gb[2] = {};
@@ -208,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
         int rows = (int)min((long)ROWS, s.end(m) - first);
         long at = s.query(sequence, first, head);
         __syncthreads();  // the tile before has been used
-        fetch<D, WIDE>(queries, q + at, stride, rows);
+        fetch<ROWS, D, WIDE>(queries, q + at, stride, rows);
         fetch_slopes(slopes, along, d_out + at, out + at, stride, rows);
         for (int i = threadIdx.x; i < ROWS; i += THREADS) {
           long token = sequence * tokens + first + i;

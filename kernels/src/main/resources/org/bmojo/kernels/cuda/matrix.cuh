@@ -1,7 +1,7 @@
 // Small matrix products on tensor cores (mma.sync), operands in shared memory. Included after
 // common.cuh.
 //
-// A block works on tiles of ROWS rows; a warp on 16 of them. Rows in shared memory are PITCH
+// A block works on ROWS rows, a warp on 16 of them. Rows in shared memory are PITCH
 // elements apart, 16 bytes more than a multiple of 64: eight rows at one column then lie in
 // different banks.
 
@@ -139,11 +139,11 @@ __device__ __forceinline__ void copy16(bf16* to, const bf16* from, bool there) {
 
 __device__ __forceinline__ void copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
-// `rows` rows of D elements, `stride` apart, into a tile that is Wide columns wide; zeros around.
-template <int D, int Wide>
+// `rows` rows of D elements, `stride` apart, into a tile of Rows by Wide; zeros around.
+template <int Rows, int D, int Wide>
 __device__ __forceinline__ void fetch(bf16* tile, const bf16* from, long stride, int rows) {
   constexpr int PIECES = Wide / 8;
-  EACH_OF(4) for (int i = threadIdx.x; i < ROWS * PIECES; i += THREADS) {
+  EACH_OF(4) for (int i = threadIdx.x; i < Rows * PIECES; i += THREADS) {
     int row = i / PIECES, column = i % PIECES * 8;
     bool there = row < rows && column < D;
     copy16(tile + row * (Wide + 8) + column, there ? from + row * stride + column : from, there);
