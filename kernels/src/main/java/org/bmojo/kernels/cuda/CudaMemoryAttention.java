@@ -12,14 +12,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Forward one kernel for all keys ({@link JointForward}); flash attention where there is a window
- * alone. Backward flash attention for window and fading keys and {@link EideticPart} for the
- * eidetic ones, each with the joint output and log-sum-exp, which makes its gradients those of the
- * one softmax.
- *
- * <p>Flash attention ends every query's view at its own key. Fading keys begin W before that, so
- * the last W keys are left out of that call: the ends then meet. Types and head sizes that these do
- * not serve (float32) take the reference's composition, on the GPU as well.
+ * All keys in one kernel forward ({@link JointForward}), three backward ({@link JointBackward});
+ * flash attention where there is a window alone. Types and head sizes that these do not serve
+ * (float32) take the reference's composition, on the GPU as well.
  */
 public final class CudaMemoryAttention implements MemoryAttention {
   private static final String OP = "memory attention";
@@ -57,42 +52,54 @@ public final class CudaMemoryAttention implements MemoryAttention {
     if (!serves(in)) return composed.backward(in, forward, dOut);
     Shapes.expect(OP + " backward", "dOut", dOut, Shapes.of(in.q()));
     try (Scope scope = new Scope()) {
-      Geometry g = in.geometry();
-      Tensor q = door.activation("q", in.q()), d = door.activation("dOut", dOut);
-      Tensor out = door.activation("out", forward.out());
+      Tensor d = door.activation("dOut", dOut), out = door.activation("out", forward.out());
       Tensor lines = door.state("log-sum-exp", forward.logSumExp());
-      var joint = new Flash.Part(out, lines.transpose(1, 2).contiguous());
-      Stream w = dense(door, "window", in.window());
-      var window = Flash.backward(d, q, w.k(), w.v(), joint, g.scale(), back(g.window()));
-      Far far = Far.of(in);
-      Stream dFading = null;
-      if (far != null) {
-        var part = far.backward(d, q, joint, g);
-        window.q().add_(part.q());
-        dFading = new Stream(scope.keep(far.whole(part.k())), scope.keep(far.whole(part.v())));
-      } else if (in.fading() != null) {
-        dFading =
-            new Stream(scope.keep(zeros(in.fading().k())), scope.keep(zeros(in.fading().v())));
-      }
-      Eidetic eidetic = remembered(in), dEidetic = null;
-      if (eidetic != null) {
-        dEidetic = new EideticPart(door, g, eidetic).backward(new Output(out, lines), d);
-      } else if (in.eidetic() != null) {
-        Eidetic e = in.eidetic();
-        dEidetic = new Eidetic(zeros(e.q()), zeros(e.k()), zeros(e.v()), zeros(e.bias()));
-      }
-      if (dEidetic != null) {
-        scope.keep(dEidetic.q());
-        scope.keep(dEidetic.k());
-        scope.keep(dEidetic.v());
-        scope.keep(dEidetic.bias());
-      }
-      return new Gradients(
-          scope.keep(window.q()),
-          new Stream(scope.keep(window.k()), scope.keep(window.v())),
-          dFading,
-          dEidetic);
+      Gradients gradients =
+          plain(in)
+              ? withoutMemory(door, in, new Output(out, lines), d)
+              : new JointBackward(door, in).run(new Output(out, lines), d);
+      return keep(scope, in, gradients);
     }
+  }
+
+  private static Gradients withoutMemory(Door door, Inputs in, Output joint, Tensor dOut) {
+    Tensor q = door.activation("q", in.q());
+    Stream w = dense(door, "window", in.window());
+    var part = new Flash.Part(joint.out(), joint.logSumExp().transpose(1, 2).contiguous());
+    double scale = in.geometry().scale();
+    var g = Flash.backward(dOut, q, w.k(), w.v(), part, scale, back(in.geometry().window()));
+    return new Gradients(g.q(), new Stream(g.k(), g.v()), null, null);
+  }
+
+  /** Hands gradients to the surrounding scope, with zeros for what nobody saw. */
+  private static Gradients keep(Scope scope, Inputs in, Gradients g) {
+    Stream fading = g.fading();
+    if (fading == null && in.fading() != null) {
+      fading = new Stream(torch.zeros_like(in.fading().k()), torch.zeros_like(in.fading().v()));
+    }
+    Eidetic eidetic = g.eidetic(), given = in.eidetic();
+    if (eidetic == null && given != null) {
+      eidetic =
+          new Eidetic(
+              torch.zeros_like(given.q()),
+              torch.zeros_like(given.k()),
+              torch.zeros_like(given.v()),
+              torch.zeros_like(given.bias()));
+    }
+    scope.keep(g.q());
+    scope.keep(g.window().k());
+    scope.keep(g.window().v());
+    if (fading != null) {
+      scope.keep(fading.k());
+      scope.keep(fading.v());
+    }
+    if (eidetic != null) {
+      scope.keep(eidetic.q());
+      scope.keep(eidetic.k());
+      scope.keep(eidetic.v());
+      scope.keep(eidetic.bias());
+    }
+    return new Gradients(g.q(), g.window(), fading, eidetic);
   }
 
   private static boolean serves(Inputs in) {
@@ -101,7 +108,12 @@ public final class CudaMemoryAttention implements MemoryAttention {
 
   /** Whether queries see a window's keys alone. */
   private static boolean plain(Inputs in) {
-    return remembered(in) == null && Far.of(in) == null;
+    return remembered(in) == null && faded(in) == null;
+  }
+
+  /** The fading stream unless none of it is seen. */
+  static @Nullable Stream faded(Inputs in) {
+    return in.geometry().fading() == 0 ? null : in.fading();
   }
 
   /** Eidetic memory unless it has no slots. */
@@ -162,39 +174,5 @@ public final class CudaMemoryAttention implements MemoryAttention {
 
   private static Stream dense(Door door, String name, Stream s) {
     return new Stream(door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
-  }
-
-  /**
-   * The fading keys that any query sees: without the last W. The first queries may see none.
-   *
-   * @param length how many they are
-   */
-  private record Far(Stream stream, long length) {
-    static @Nullable Far of(Inputs in) {
-      Stream stream = in.fading();
-      int window = in.geometry().window();
-      if (stream == null || window == UNBOUNDED || in.geometry().fading() == 0) return null;
-      long length = stream.k().size(1) - window;
-      return length <= 0 ? null : new Far(stream, length);
-    }
-
-    Flash.Gradients backward(Tensor d, Tensor q, Flash.Part joint, Geometry g) {
-      Tensor k = keys(stream.k()), v = keys(stream.v());
-      return Flash.backward(d, q, k, v, joint, g.scale(), g.fading() - 1);
-    }
-
-    private Tensor keys(Tensor t) {
-      return t.narrow(1, 0, length);
-    }
-
-    /** A gradient with the zeros of the keys left out. */
-    Tensor whole(Tensor part) {
-      try (Scope scope = new Scope()) {
-        Tensor all = empty(part, Shapes.of(stream.k()));
-        all.narrow(1, 0, length).copy_(part);
-        all.narrow(1, length, stream.k().size(1) - length).zero_();
-        return scope.keep(all);
-      }
-    }
   }
 }

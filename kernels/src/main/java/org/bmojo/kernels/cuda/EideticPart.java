@@ -6,7 +6,6 @@ import static org.bmojo.kernels.torch.Tensors.empty;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.MemoryAttention.Eidetic;
 import org.bmojo.kernels.op.MemoryAttention.Geometry;
-import org.bmojo.kernels.op.MemoryAttention.Output;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
@@ -42,10 +41,11 @@ final class EideticPart {
   /**
    * Gradients under the joint softmax.
    *
-   * @param joint dense
    * @param dOut (B, T, H, D) dense
+   * @param logSumExp (B, T, H) of all logits
+   * @param along (B, T, H) Σ over D of dOut · out, float32
    */
-  Eidetic backward(Output joint, Tensor dOut) {
+  Eidetic backward(Tensor dOut, Tensor logSumExp, Tensor along) {
     try (Scope scope = new Scope()) {
       Tensor dq = empty(q, Shapes.of(q)), dk = empty(k, Shapes.of(k)), dv = empty(v, Shapes.of(v));
       Tensor dBias = empty(bias, Shapes.of(bias));
@@ -59,9 +59,9 @@ final class EideticPart {
               k,
               v,
               bias,
-              joint.out(),
               dOut,
-              joint.logSumExp(),
+              logSumExp,
+              along,
               dq,
               dk,
               dv,

@@ -22,7 +22,7 @@ final class JointForward {
   static final int WIDEST = 128;
 
   /** Stands for an unbounded window; sums with positions stay ints. */
-  private static final int LONGEST = 1 << 30;
+  static final int LONGEST = 1 << 29;
 
   private static final int KEYS = 64;
 
@@ -34,7 +34,7 @@ final class JointForward {
       Geometry g = in.geometry();
       Tensor q = door.activation("q", in.q());
       long batch = q.size(0), tokens = q.size(1), heads = q.size(2), dim = q.size(3);
-      Stream window = in.window(), fading = in.fading();
+      Stream window = in.window(), fading = CudaMemoryAttention.faded(in);
       Eidetic eidetic = CudaMemoryAttention.remembered(in);
       int most = dim > 64 ? 4 : 8;
       // Without chunks of their own, queries are cut into tiles.

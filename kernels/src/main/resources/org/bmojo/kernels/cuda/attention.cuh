@@ -25,3 +25,42 @@ struct Sizes {
     return ((sequence * chunks + m) * heads + head) * slots;
   }
 };
+
+// Keys down, queries across: 16 × 16 logits and slopes of the weights, both before scaling.
+__device__ __forceinline__ void meet(
+    float (&p)[2][4], float (&g)[2][4], const bf16* keys, const bf16* values, const bf16* queries,
+    const bf16* slopes) {
+  EACH for (int d = 0; d < BLOCKS; d++) {
+    unsigned a[4], b[4];
+    left<PITCH>(a, keys + 16 * d);
+    right_of_rows<PITCH>(b, queries + 16 * d);
+    multiply(p[0], p[1], a, b);
+    left<PITCH>(a, values + 16 * d);
+    right_of_rows<PITCH>(b, slopes + 16 * d);
+    multiply(g[0], g[1], a, b);
+  }
+}
+
+// What 16 queries add to the gradients of 16 keys and values.
+__device__ __forceinline__ void add_gradients(
+    float (&gk)[TILES][4], float (&gv)[TILES][4], const unsigned (&weights)[4],
+    const unsigned (&d_logits)[4], const bf16* queries, const bf16* slopes) {
+  EACH for (int d = 0; d < BLOCKS; d++) {
+    unsigned b[4];
+    right<PITCH>(b, slopes + 16 * d);
+    multiply(gv[2 * d], gv[2 * d + 1], weights, b);
+    right<PITCH>(b, queries + 16 * d);
+    multiply(gk[2 * d], gk[2 * d + 1], d_logits, b);
+  }
+}
+
+// A warp's 16 rows of a gradient, of which those before `count` exist.
+__device__ __forceinline__ void store_rows(
+    bf16* to, long stride, int own, int count, const float (&g)[TILES][4], float scale) {
+  each_row(g, [&](int half, int column, float (&x)[8]) {
+    int row = own + threadIdx.x % 32 / 4 + 8 * half;
+    if (row >= count || column >= D) return;
+    EACH for (int j = 0; j < 8; j++) x[j] *= scale;
+    write<8>(to + row * stride + column, x);
+  });
+}

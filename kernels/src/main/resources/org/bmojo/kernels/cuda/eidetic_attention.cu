@@ -1,36 +1,18 @@
 // Gradients of attention to eidetic memory, where every chunk of queries meets a set of E keys of
-// its own: exact under one softmax with other keys, given the joint output and log-sum-exp.
+// its own: exact under one softmax with other keys, given the joint log-sum-exp and, of every query,
+// Σ dOut · out.
 //
 // Logits live in registers, in powers of two. q, out and their gradients (B, T, H, D).
 #include "common.cuh"
 #include "attention.cuh"
-
-// fetch for dOut, with Σ dOut · out of every row on the way.
-__device__ __forceinline__ void fetch_slopes(
-    bf16* tile, float* along, const bf16* d_out, const bf16* out, long stride, int rows) {
-  constexpr int LANES = WIDE <= 32 ? 4 : WIDE <= 64 ? 8 : 16;
-  int column = threadIdx.x % LANES * 8;
-  EACH_OF(4) for (int row = threadIdx.x / LANES; row < ROWS; row += THREADS / LANES) {
-    float d[8] = {}, o[8] = {}, sum = 0.f;
-    if (row < rows && column < D) {
-      read<8>(d_out + row * stride + column, d);
-      read<8>(out + row * stride + column, o);
-    }
-    EACH for (int j = 0; j < 8; j++) sum += d[j] * o[j];
-    EACH for (int other = LANES / 2; other > 0; other /= 2)
-      sum += __shfl_xor_sync(ALL, sum, other);
-    if (column < WIDE) write<8>(tile + row * PITCH + column, d);
-    if (column == 0) along[row] = sum;
-  }
-}
 
 // Grid: chunks, key heads, sequences. A warp owns 16 keys and computes with logits transposed, keys
 // down and queries across; only the gradient of the logits crosses warps, for dq. Sets of more than
 // ROWS keys go through `wide`, float32 like dq: what dq is before the last of them.
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward(
     const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v,
-    const float* __restrict__ bias, const bf16* __restrict__ out, const bf16* __restrict__ d_out,
-    const float* __restrict__ log_sum_exp, bf16* __restrict__ dq, bf16* __restrict__ dk,
+    const float* __restrict__ bias, const bf16* __restrict__ d_out,
+    const float* __restrict__ log_sum_exp, const float* __restrict__ out_slopes, bf16* __restrict__ dq, bf16* __restrict__ dk,
     bf16* __restrict__ dv, float* __restrict__ d_bias, float* __restrict__ wide_dq, long tokens,
     int heads, int groups, int chunks, int slots, int chunk, int lead, float scale) {
   constexpr int ACROSS = ROWS + 8;  // pitch of the logits' gradient, (keys, queries)
@@ -63,10 +45,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
         long at = s.query(sequence, first, head);
         __syncthreads();  // the tile before has been used
         fetch<ROWS, D, WIDE>(queries, q + at, stride, rows);
-        fetch_slopes(slopes, along, d_out + at, out + at, stride, rows);
+        fetch<ROWS, D, WIDE>(slopes, d_out + at, stride, rows);
         for (int i = threadIdx.x; i < ROWS; i += THREADS) {
-          long token = sequence * tokens + first + i;
-          sums[i] = i < rows ? LOG2E * log_sum_exp[token * heads + head] : -nothing();
+          long line = (sequence * tokens + first + i) * heads + head;
+          sums[i] = i < rows ? LOG2E * log_sum_exp[line] : -nothing();
+          along[i] = i < rows ? out_slopes[line] : 0.f;
         }
         copies_done();
         __syncthreads();
@@ -74,15 +57,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
         if (own < count) {
           for (int step = 0; step < rows; step += 16) {
             float p[2][4] = {}, g[2][4] = {};
-            EACH for (int d = 0; d < BLOCKS; d++) {
-              unsigned a[4], b[4];
-              left<PITCH>(a, keys + own * PITCH + 16 * d);
-              right_of_rows<PITCH>(b, queries + step * PITCH + 16 * d);
-              multiply(p[0], p[1], a, b);
-              left<PITCH>(a, values + own * PITCH + 16 * d);
-              right_of_rows<PITCH>(b, slopes + step * PITCH + 16 * d);
-              multiply(g[0], g[1], a, b);
-            }
+            meet(p, g, keys + own * PITCH, values + own * PITCH, queries + step * PITCH,
+                 slopes + step * PITCH);
             EACH for (int n = 0; n < 2; n++) {
               EACH for (int c = 0; c < 4; c++) {
                 int i = step + 8 * n + pair + c % 2;
@@ -98,13 +74,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
               int e = own + lane / 4 + part % 2 * 8, i = step + pair + part / 2 * 8;
               *(unsigned*)(d_logits + e * ACROSS + i) = d_weights[part];
             }
-            EACH for (int d = 0; d < BLOCKS; d++) {
-              unsigned b[4];
-              right<PITCH>(b, slopes + step * PITCH + 16 * d);
-              multiply(gv[2 * d], gv[2 * d + 1], weights, b);
-              right<PITCH>(b, queries + step * PITCH + 16 * d);
-              multiply(gk[2 * d], gk[2 * d + 1], d_weights, b);
-            }
+            add_gradients(gk, gv, weights, d_weights, queries + step * PITCH,
+                          slopes + step * PITCH);
           }
         }
         __syncthreads();
@@ -141,15 +112,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
         if (lane % 4 == 0 && e < count) d_bias[s.bias(sequence, m, head) + from + e] = sum;
       }
     }
-    EACH for (int j = 0; j < TILES; j++)
-      EACH for (int c = 0; c < 4; c++) gk[j][c] *= scale;
-    auto store = [&](bf16* to, const float (&g)[TILES][4]) {
-      each_row(g, [&](int half, int column, float (&x)[8]) {
-        int e = own + lane / 4 + 8 * half;
-        if (e < count && column < D) write<8>(to + set + e * (long)groups * D + column, x);
-      });
-    };
-    store(dk, gk);
-    store(dv, gv);
+    store_rows(dk + set, (long)groups * D, own, count, gk, scale);
+    store_rows(dv + set, (long)groups * D, own, count, gv, 1.f);
   }
 }
