@@ -6,6 +6,7 @@
 #include "common.cuh"
 
 constexpr int CHUNK = 4096, THREADS = 256;
+constexpr double LARGEST = 1.7976931348623157e308;
 
 struct Slot {
   WEIGHT* weight;
@@ -62,7 +63,7 @@ extern "C" __global__ void step(
     const Slot* __restrict__ slots, int count, float rate, float beta1, float beta2, float eps,
     float correction1, float correction2, float clip, const double* __restrict__ norm) {
   double joint = *norm;
-  if (!isfinite(joint)) return;
+  if (!(joint <= LARGEST)) return;  // infinite, or no number
   float scale = clip > 0.f && joint > clip ? (float)(clip / joint) : 1.f;
   const Slot slot = find(slots, count, blockIdx.x);
   Rates rates{rate, beta1, beta2, eps, scale, correction1, correction2,
