@@ -1,8 +1,10 @@
 package org.bmojo.cli;
 
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
@@ -23,6 +25,16 @@ record RunFolder(Path path) {
 
   Path tokens() {
     return path.resolve("tokens");
+  }
+
+  /** The run's own tokens, or those that were prepared for many. */
+  Path tokens(TrainingState.Settings settings) {
+    try {
+      Path prepared = Path.of(settings.data());
+      return TokenShards.exist(prepared, Split.Part.TRAIN) ? prepared : tokens();
+    } catch (InvalidPathException e) {
+      return tokens(); // FILE#FIELD need not be a path.
+    }
   }
 
   Path metrics() {
