@@ -32,7 +32,7 @@ class RandomModelsTest {
   static Stream<Arguments> models() {
     return RandomConfigs.WRITTEN.stream()
         .flatMap(name -> {
-          int count = name.startsWith("Hybrid") ? 9 : 5;
+          int count = name.startsWith("Hybrid") ? 6 : 4;
           return Stream.iterate(0, i -> i < count, i -> i + 1)
               .map(seed -> Arguments.of(name, seed));
         });
