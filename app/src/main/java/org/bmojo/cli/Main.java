@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
       Train.class,
       Generate.class,
       Eval.class,
+      Recall.class,
       Info.class,
       Convert.class,
       Logits.class,

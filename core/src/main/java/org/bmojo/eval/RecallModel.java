@@ -1,0 +1,243 @@
+package org.bmojo.eval;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.bmojo.error.BadInput;
+import org.bmojo.mixer.AttentionConfig;
+import org.bmojo.mixer.DeltaHeads;
+import org.bmojo.mixer.EideticConfig;
+import org.bmojo.mixer.FarPositions;
+import org.bmojo.mixer.GatedDeltaNetConfig;
+import org.bmojo.mixer.Mamba2Config;
+import org.bmojo.mixer.MambaConfig;
+import org.bmojo.mixer.MixerConfig;
+import org.bmojo.mixer.Selection;
+import org.bmojo.mixer.SsmConfig;
+import org.bmojo.model.BlockConfig;
+import org.bmojo.model.ModelConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A small model for recall, told by its family and the sizes that differ from {@link Family}'s
+ * usual ones (null). By default mixers only, without perceptrons, as recall is compared in the
+ * literature (Arora et al. 2023).
+ *
+ * @param family which memories
+ * @param width d (64)
+ * @param layers how many (2)
+ * @param heads of attention, and of a gated delta net (1)
+ * @param mlp inner width of the perceptron after every mixer (0, none)
+ * @param tiedHead whether the output head is the embedding (true)
+ * @param ssm the state space: MAMBA where the family does not say
+ * @param states N of a Mamba or Mamba-2 (16)
+ * @param window W (16)
+ * @param fading F (W)
+ * @param convolution width of the short convolution in front of attention; 0 for none (4)
+ * @param ropeBase of the rotary embedding; 0 for no positions (10,000)
+ * @param tiedFading whether fading keys use the window's matrices (true)
+ * @param eidetic E; 0 for none (32)
+ * @param chunk C, tokens between refreshes (min(W, 16))
+ * @param selection who is kept (importance)
+ * @param positions where long-term memory stands (fixed)
+ * @param modulated whether the score joins the logits (false)
+ */
+public record RecallModel(
+    Family family,
+    @Nullable Integer width,
+    @Nullable Integer layers,
+    @Nullable Integer heads,
+    @Nullable Integer mlp,
+    @Nullable Boolean tiedHead,
+    @Nullable StateSpace ssm,
+    @Nullable Integer states,
+    @Nullable Integer window,
+    @Nullable Integer fading,
+    @Nullable Integer convolution,
+    @Nullable Double ropeBase,
+    @Nullable Boolean tiedFading,
+    @Nullable Integer eidetic,
+    @Nullable Integer chunk,
+    @Nullable Selection selection,
+    @Nullable FarPositions positions,
+    @Nullable Boolean modulated) {
+  /** Which memories. */
+  public enum Family {
+    /** Attention to everything. */
+    TRANSFORMER(false, true, false, false),
+    /** Attention to a window. */
+    SLIDING(false, true, true, false),
+    /** A state space alone: Mamba, or another {@link StateSpace}. */
+    MAMBA(true, false, false, false),
+    /** The same with Mamba-2. */
+    MAMBA2(true, false, false, false),
+    /** The same with a gated delta net. */
+    GATED_DELTA_NET(true, false, false, false),
+    /** State space and window in turn, state space first. */
+    HYBRID(true, true, true, false),
+    /** Window and fading memory in one layer. */
+    BMOJO_F(true, true, true, false),
+    /** Window, fading and eidetic memory in one layer. */
+    BMOJO(true, true, true, true);
+
+    private final boolean state;
+    private final boolean attention;
+    private final boolean bounded;
+    private final boolean longTerm;
+
+    Family(boolean state, boolean attention, boolean bounded, boolean longTerm) {
+      this.state = state;
+      this.attention = attention;
+      this.bounded = bounded;
+      this.longTerm = longTerm;
+    }
+
+    /** Such as {@code bmojo-f}. */
+    public String label() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+  }
+
+  /** What fades. */
+  public enum StateSpace {
+    MAMBA,
+    MAMBA2,
+    GATED_DELTA_NET
+  }
+
+  private static final int CONVOLUTION = 4;
+  private static final double ROPE_BASE = 10_000;
+
+  /** Refuses sizes of memories that the family lacks: they would change nothing. */
+  public RecallModel {
+    boolean mixed = family == Family.BMOJO_F || family == Family.BMOJO;
+    boolean free = mixed || family == Family.HYBRID;
+    refuse(!free, family, "ssm", ssm);
+    boolean sized = family.state && space(family, ssm) != StateSpace.GATED_DELTA_NET;
+    refuse(!sized, family, "states", states);
+    refuse(!family.bounded, family, "window", window);
+    refuse(!family.attention, family, "convolution", convolution);
+    refuse(!family.attention, family, "ropeBase", ropeBase);
+    refuse(!mixed, family, "fading", fading);
+    refuse(!mixed, family, "tiedFading", tiedFading);
+    boolean remembers = family.longTerm && (eidetic == null || eidetic > 0);
+    refuse(!family.longTerm, family, "eidetic", eidetic);
+    refuse(!remembers, family, "chunk", chunk);
+    refuse(!remembers, family, "selection", selection);
+    refuse(!remembers, family, "positions", positions);
+    refuse(!remembers, family, "modulated", modulated);
+  }
+
+  private static void refuse(boolean foreign, Family family, String name, @Nullable Object value) {
+    if (!foreign || value == null) return;
+    throw new BadInput(
+        "%s %s for %s".formatted(name, value, family.label()),
+        "expected none: the model has no such part",
+        "leave it out, or choose another model");
+  }
+
+  /** The family in its usual sizes. */
+  public static RecallModel of(Family family) {
+    return new RecallModel(
+        family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+        null, null, null);
+  }
+
+  /** The whole model. */
+  public ModelConfig config(int vocabulary) {
+    int d = or(width, 64);
+    List<BlockConfig> blocks = new ArrayList<>();
+    for (int i = 0; i < or(layers, 2); i++) blocks.add(new BlockConfig(mixer(i, d), or(mlp, 0)));
+    return new ModelConfig(vocabulary, d, 1e-5, tiedHead == null || tiedHead, blocks);
+  }
+
+  private MixerConfig mixer(int layer, int d) {
+    return switch (family) {
+      case TRANSFORMER, SLIDING -> new MixerConfig(null, attention(d, 0));
+      case MAMBA, MAMBA2, GATED_DELTA_NET -> new MixerConfig(ssm(d), null);
+      case HYBRID ->
+          layer % 2 == 0 ? new MixerConfig(ssm(d), null) : new MixerConfig(null, attention(d, 0));
+      case BMOJO_F, BMOJO -> new MixerConfig(ssm(d), attention(d, or(fading, reach())));
+    };
+  }
+
+  private AttentionConfig attention(int d, int fading) {
+    int count = or(heads, 1);
+    if (d % count != 0) {
+      throw new BadInput(
+          "width " + d + " for " + count + " heads", "expected a multiple", "change one of them");
+    }
+    return new AttentionConfig(
+        count,
+        count,
+        d / count,
+        family.bounded ? reach() : null,
+        fading,
+        or(convolution, CONVOLUTION),
+        false,
+        tiedFading == null || tiedFading,
+        ropeBase == null ? ROPE_BASE : ropeBase,
+        memory());
+  }
+
+  private @Nullable EideticConfig memory() {
+    int capacity = or(eidetic, 32);
+    if (!family.longTerm || capacity == 0) return null;
+    return new EideticConfig(
+        capacity,
+        or(chunk, Math.min(reach(), 16)),
+        selection == null ? Selection.IMPORTANCE : selection,
+        positions == null ? FarPositions.FIXED : positions,
+        0,
+        modulated != null && modulated,
+        null);
+  }
+
+  private SsmConfig ssm(int d) {
+    int n = or(states, 16);
+    return switch (space(family, ssm)) {
+      case MAMBA -> new MambaConfig(n, CONVOLUTION, 2, 0);
+      case MAMBA2 -> mamba2(d, n);
+      case GATED_DELTA_NET ->
+          new GatedDeltaNetConfig(
+              DeltaHeads.of(or(heads, 1), or(heads, 1), d / or(heads, 1), 1e-5), false);
+    };
+  }
+
+  /** As published, but for the state's size. */
+  private static Mamba2Config mamba2(int d, int states) {
+    Mamba2Config c = Mamba2Config.standard(d);
+    return new Mamba2Config(
+        c.heads(),
+        c.headDim(),
+        states,
+        c.inputHeads(),
+        c.keyHeads(),
+        c.queryHeads(),
+        c.convolution(),
+        c.convolutionBias(),
+        c.projectionBias(),
+        c.normGroups(),
+        c.normEps(),
+        c.keyNorm(),
+        c.ropeBase(),
+        c.minStep(),
+        c.maxStep());
+  }
+
+  private static StateSpace space(Family family, @Nullable StateSpace chosen) {
+    return switch (family) {
+      case MAMBA2 -> StateSpace.MAMBA2;
+      case GATED_DELTA_NET -> StateSpace.GATED_DELTA_NET;
+      default -> chosen == null ? StateSpace.MAMBA : chosen;
+    };
+  }
+
+  private int reach() {
+    return or(window, 16);
+  }
+
+  private static int or(@Nullable Integer value, int otherwise) {
+    return value == null ? otherwise : value;
+  }
+}
