@@ -19,6 +19,8 @@ import picocli.CommandLine.Spec;
       Generate.class,
       Eval.class,
       Recall.class,
+      SweepCommand.class,
+      Report.class,
       Info.class,
       Convert.class,
       Logits.class,

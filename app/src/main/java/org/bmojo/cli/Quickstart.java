@@ -326,6 +326,7 @@ final class Quickstart implements Callable<Integer> {
     The plots, and what memory kept of a text: %s
     Next:
       ./bmojo generate %s "public class "        let it write more
+      ./bmojo recall mqar --eidetic 4            recall with less to remember; --list has more tasks
       ./bmojo train book.txt --out runs/book     your own text
       ./bmojo info bmojo-130m                    what a larger one would take\
     """

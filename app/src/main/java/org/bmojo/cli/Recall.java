@@ -14,7 +14,6 @@ import org.bmojo.io.AtomicFile;
 import org.bmojo.io.Json;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
-import org.bmojo.tasks.Passkey;
 import org.bmojo.tasks.RecallScore.Slice;
 import org.bmojo.tasks.Suite;
 import org.bmojo.tasks.TaskChoice;
@@ -288,10 +287,7 @@ final class Recall implements Callable<Integer> {
   }
 
   private static void describe(StringBuilder text, RecallTrial.Test test, int window) {
-    String depth =
-        test.config() instanceof Passkey.Config c && c.depth() != Passkey.ANY_DEPTH
-            ? ", depth " + c.depth()
-            : "";
+    String depth = test.depth() == null ? "" : ", depth " + test.depth();
     line(text, 2, "%,d tokens%s".formatted(test.length(), depth), test.recall());
     slices(text, "pairs", test.pairs());
     slices(text, "windows of " + window + " back", test.windows());

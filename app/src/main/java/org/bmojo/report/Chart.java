@@ -4,11 +4,16 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Rectangle;
+import java.text.DecimalFormat;
+import java.text.DecimalFormatSymbols;
+import java.text.NumberFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jfree.chart.ChartFactory;
 import org.jfree.chart.JFreeChart;
+import org.jfree.chart.axis.LogAxis;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
 import org.jfree.chart.plot.CategoryPlot;
@@ -17,6 +22,7 @@ import org.jfree.chart.plot.PlotOrientation;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.category.BarRenderer;
 import org.jfree.chart.renderer.category.StandardBarPainter;
+import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.title.LegendTitle;
 import org.jfree.data.category.DefaultCategoryDataset;
 import org.jfree.data.xy.XYSeries;
@@ -42,6 +48,11 @@ public final class Chart {
     new Color(0xE6, 0x9F, 0x00),
     new Color(0x56, 0xB4, 0xE9)
   };
+
+  private static final BasicStroke SOLID = new BasicStroke(2f);
+  private static final BasicStroke DASHED =
+      new BasicStroke(2f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, new float[] {6, 4}, 0);
+  private static final DecimalFormatSymbols SYMBOLS = DecimalFormatSymbols.getInstance(Locale.ROOT);
 
   private Chart() {}
 
@@ -75,6 +86,39 @@ public final class Chart {
       plot.getRenderer().setSeriesPaint(i, PALETTE[i % PALETTE.length]);
       plot.getRenderer().setSeriesStroke(i, new BasicStroke(2f));
     }
+    plot.setDomainGridlinePaint(GRID);
+    plot.setRangeGridlinePaint(GRID);
+    style(plot.getDomainAxis());
+    style(plot.getRangeAxis());
+    return svg(chart, plot);
+  }
+
+  /** Lines through marked points, x on a logarithmic axis, y between 0 and {@code top}. */
+  public static String points(String xLabel, String yLabel, double top, List<Line> lines) {
+    XYSeriesCollection data = new XYSeriesCollection();
+    for (Line line : lines) {
+      XYSeries series = new XYSeries(line.name);
+      for (int i = 0; i < line.x.size(); i++) series.add(line.x.get(i), line.y.get(i));
+      data.addSeries(series);
+    }
+    JFreeChart chart =
+        ChartFactory.createXYLineChart(
+            null, xLabel, yLabel, data, PlotOrientation.VERTICAL, true, false, false);
+    XYPlot plot = chart.getXYPlot();
+    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
+    for (int i = 0; i < lines.size(); i++) {
+      renderer.setSeriesPaint(i, PALETTE[i % PALETTE.length]);
+      // Colours come again after the sixth line, but dashed.
+      renderer.setSeriesStroke(i, i < PALETTE.length ? SOLID : DASHED);
+    }
+    plot.setRenderer(renderer);
+    LogAxis axis = new LogAxis(xLabel);
+    axis.setBase(2);
+    axis.setNumberFormatOverride(NumberFormat.getIntegerInstance(Locale.ROOT));
+    boolean fractions = lines.stream().flatMap(l -> l.x.stream()).anyMatch(x -> x < 1);
+    if (fractions) axis.setNumberFormatOverride(new DecimalFormat("0.#", SYMBOLS));
+    plot.setDomainAxis(axis);
+    plot.getRangeAxis().setRange(0, top * 1.02);
     plot.setDomainGridlinePaint(GRID);
     plot.setRangeGridlinePaint(GRID);
     style(plot.getDomainAxis());

@@ -105,6 +105,12 @@ public record RecallModel(
     GATED_DELTA_NET
   }
 
+  private static final int WIDTH = 64;
+  private static final int LAYERS = 2;
+  private static final int STATES = 16;
+  private static final int WINDOW = 16;
+  private static final int EIDETIC = 32;
+  private static final int CHUNK = 16;
   private static final int CONVOLUTION = 4;
   private static final double ROPE_BASE = 10_000;
 
@@ -115,17 +121,17 @@ public record RecallModel(
     refuse(!free, family, "ssm", ssm);
     boolean sized = family.state && space(family, ssm) != StateSpace.GATED_DELTA_NET;
     refuse(!sized, family, "states", states);
+    refuse(sized && !family.attention, family, "heads", heads);
     refuse(!family.bounded, family, "window", window);
     refuse(!family.attention, family, "convolution", convolution);
     refuse(!family.attention, family, "ropeBase", ropeBase);
     refuse(!mixed, family, "fading", fading);
     refuse(!mixed, family, "tiedFading", tiedFading);
-    boolean remembers = family.longTerm && (eidetic == null || eidetic > 0);
     refuse(!family.longTerm, family, "eidetic", eidetic);
-    refuse(!remembers, family, "chunk", chunk);
-    refuse(!remembers, family, "selection", selection);
-    refuse(!remembers, family, "positions", positions);
-    refuse(!remembers, family, "modulated", modulated);
+    refuse(!family.longTerm, family, "chunk", chunk);
+    refuse(!family.longTerm, family, "selection", selection);
+    refuse(!family.longTerm, family, "positions", positions);
+    refuse(!family.longTerm, family, "modulated", modulated);
   }
 
   private static void refuse(boolean foreign, Family family, String name, @Nullable Object value) {
@@ -143,11 +149,38 @@ public record RecallModel(
         null, null, null);
   }
 
+  /** The same with every size that the model has written out, and no other. */
+  public RecallModel resolved() {
+    boolean mixed = family == Family.BMOJO_F || family == Family.BMOJO;
+    boolean sized = family.state && space(family, ssm) != StateSpace.GATED_DELTA_NET;
+    boolean headed = family.attention || !sized;
+    boolean remembers = memory() != null;
+    return new RecallModel(
+        family,
+        or(width, WIDTH),
+        or(layers, LAYERS),
+        headed ? or(heads, 1) : null,
+        or(mlp, 0),
+        tiedHead == null || tiedHead,
+        mixed || family == Family.HYBRID ? space(family, ssm) : null,
+        sized ? or(states, STATES) : null,
+        family.bounded ? reach() : null,
+        mixed ? or(fading, reach()) : null,
+        family.attention ? or(convolution, CONVOLUTION) : null,
+        family.attention ? base() : null,
+        mixed ? tiedFading == null || tiedFading : null,
+        family.longTerm ? or(eidetic, EIDETIC) : null,
+        remembers ? refresh() : null,
+        remembers ? rule() : null,
+        remembers ? far() : null,
+        remembers ? modulated != null && modulated : null);
+  }
+
   /** The whole model. */
   public ModelConfig config(int vocabulary) {
-    int d = or(width, 64);
+    int d = or(width, WIDTH);
     List<BlockConfig> blocks = new ArrayList<>();
-    for (int i = 0; i < or(layers, 2); i++) blocks.add(new BlockConfig(mixer(i, d), or(mlp, 0)));
+    for (int i = 0; i < or(layers, LAYERS); i++) blocks.add(new BlockConfig(mixer(i, d), or(mlp, 0)));
     return new ModelConfig(vocabulary, d, 1e-5, tiedHead == null || tiedHead, blocks);
   }
 
@@ -176,25 +209,35 @@ public record RecallModel(
         or(convolution, CONVOLUTION),
         false,
         tiedFading == null || tiedFading,
-        ropeBase == null ? ROPE_BASE : ropeBase,
+        base(),
         memory());
   }
 
   private @Nullable EideticConfig memory() {
-    int capacity = or(eidetic, 32);
+    int capacity = or(eidetic, EIDETIC);
     if (!family.longTerm || capacity == 0) return null;
-    return new EideticConfig(
-        capacity,
-        or(chunk, Math.min(reach(), 16)),
-        selection == null ? Selection.IMPORTANCE : selection,
-        positions == null ? FarPositions.FIXED : positions,
-        0,
-        modulated != null && modulated,
-        null);
+    boolean joins = modulated != null && modulated;
+    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null);
+  }
+
+  private int refresh() {
+    return or(chunk, Math.min(reach(), CHUNK));
+  }
+
+  private Selection rule() {
+    return selection == null ? Selection.IMPORTANCE : selection;
+  }
+
+  private FarPositions far() {
+    return positions == null ? FarPositions.FIXED : positions;
+  }
+
+  private double base() {
+    return ropeBase == null ? ROPE_BASE : ropeBase;
   }
 
   private SsmConfig ssm(int d) {
-    int n = or(states, 16);
+    int n = or(states, STATES);
     return switch (space(family, ssm)) {
       case MAMBA -> new MambaConfig(n, CONVOLUTION, 2, 0);
       case MAMBA2 -> mamba2(d, n);
@@ -234,7 +277,7 @@ public record RecallModel(
   }
 
   private int reach() {
-    return or(window, 16);
+    return or(window, WINDOW);
   }
 
   private static int or(@Nullable Integer value, int otherwise) {

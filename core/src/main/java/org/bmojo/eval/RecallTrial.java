@@ -11,6 +11,7 @@ import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.tasks.Batch;
+import org.bmojo.tasks.Passkey;
 import org.bmojo.tasks.RecallScore;
 import org.bmojo.tasks.RecallScore.Slice;
 import org.bmojo.tasks.Segment;
@@ -19,6 +20,7 @@ import org.bmojo.tasks.Task;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
 import org.bmojo.train.Trainer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One model, trained and tested on a suite of synthetic tasks.
@@ -69,8 +71,10 @@ public record RecallTrial(
    * One test.
    *
    * @param task what was asked
+   * @param version of the task's generator
    * @param length tokens of an example
-   * @param config the task's, whatever it is made of
+   * @param depth where the passkey was hidden, 0 … 1; null for anywhere, and in other tasks
+   * @param examples how many were asked
    * @param recall mean over examples of the share of right answers
    * @param plain share of right answers among all
    * @param macro MAD's accuracy: see {@link RecallScore#macro}
@@ -80,8 +84,10 @@ public record RecallTrial(
    */
   public record Test(
       String task,
+      int version,
       int length,
-      Record config,
+      @Nullable Double depth,
+      long examples,
       double recall,
       double plain,
       double macro,
@@ -89,10 +95,16 @@ public record RecallTrial(
       Map<String, Slice> windows,
       Map<String, Slice> lookups) {
     static Test of(Task task, RecallScore score) {
+      @Nullable Double depth =
+          task.config() instanceof Passkey.Config c && c.depth() != Passkey.ANY_DEPTH
+              ? (Double) c.depth()
+              : null;
       return new Test(
           task.name(),
+          task.version(),
           task.length(),
-          task.config(),
+          depth,
+          score.examples(),
           score.perExample(),
           score.plain(),
           score.macro(),
