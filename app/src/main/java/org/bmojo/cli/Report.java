@@ -40,7 +40,9 @@ final class Report implements Callable<Integer> {
       description = "Where the page goes (report.html in the folder).")
   @Nullable Path page;
 
-  /** @param models the best learning rate of each, on each task */
+  /**
+   * @param models the best learning rate of each, on each task
+   */
   record Findings(List<Model> models, String page) {}
 
   record Model(

@@ -35,7 +35,8 @@ import picocli.CommandLine.Parameters;
       "  ./bmojo sweep runs/recall/smoke.yaml --dry-run        what it would take",
       "  ./bmojo sweep runs/recall/smoke.yaml --workers 2",
       "  ./bmojo sweep runs/recall/mqar.yaml --out results/mqar --only bmojo --steps 4000",
-      "  ./bmojo sweep runs/recall/mqar.yaml --out results/mqar --shard 1/4     on each of 4 machines",
+      "  ./bmojo sweep runs/recall/mqar.yaml --out results/mqar --shard 1/4     on each of 4"
+          + " machines",
       "  ./bmojo report results/mqar"
     })
 final class SweepCommand implements Callable<Integer> {
@@ -86,10 +87,14 @@ final class SweepCommand implements Callable<Integer> {
       description = "Seeds, instead of the plan's.")
   @Nullable List<Long> seeds;
 
-  /** @param trials those of this shard */
+  /**
+   * @param trials those of this shard
+   */
   record Plan(String sweep, List<Trial> trials, long pending, double operations) {}
 
-  /** @param done whether it has its line already */
+  /**
+   * @param done whether it has its line already
+   */
   record Trial(
       String key,
       String task,
@@ -249,8 +254,7 @@ final class SweepCommand implements Callable<Integer> {
     }
     String todo = "%d trials, %d to do, %.1f TFLOP";
     text.append(
-        String.format(
-            Locale.ROOT, todo, plan.trials.size(), plan.pending, plan.operations / 1e12));
+        String.format(Locale.ROOT, todo, plan.trials.size(), plan.pending, plan.operations / 1e12));
     text.append(
         speed == 0
             ? "; how long that takes is known once one of them has run"

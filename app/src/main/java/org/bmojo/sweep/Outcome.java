@@ -85,11 +85,7 @@ public record Outcome(
 
   /** A trial whose training broke off. */
   static Outcome failed(
-      SweepTrial trial,
-      String sweep,
-      @Nullable String commit,
-      long tokens,
-      DivergedException why) {
+      SweepTrial trial, String sweep, @Nullable String commit, long tokens, DivergedException why) {
     String words = String.valueOf(why.getMessage());
     return of(trial, sweep, commit, tokens, 0, 0, 0, null, words, List.of());
   }

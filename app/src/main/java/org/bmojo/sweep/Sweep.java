@@ -80,12 +80,7 @@ public record Sweep(String name, List<SweepTrial> trials) {
   }
 
   private static List<SweepTrial> trials(
-      SweepFile plan,
-      Path file,
-      String task,
-      TaskChoice choice,
-      Model model,
-      Overrides overrides) {
+      SweepFile plan, Path file, String task, TaskChoice choice, Model model, Overrides overrides) {
     String where = file + ": " + model.baseline + (model.variant + model.grid);
     RecallModel sizes = SweepJson.part(where, model.tree, RecallModel.class);
     SweepFile.Training training = plan.training().with(overrides.steps(), overrides.batch());
@@ -137,8 +132,7 @@ public record Sweep(String name, List<SweepTrial> trials) {
     return entry.changes() == null ? Map.of() : entry.changes();
   }
 
-  private static void put(
-      Map<String, TaskChoice> tasks, String name, JsonNode tree, Path file) {
+  private static void put(Map<String, TaskChoice> tasks, String name, JsonNode tree, Path file) {
     tasks.put(name, SweepJson.part(file + ": task " + name, tree, TaskChoice.class));
   }
 

@@ -10,6 +10,7 @@ import org.bmojo.mixer.Selection;
 import org.bmojo.tasks.TaskKind;
 import org.bmojo.train.Schedule;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
 import tools.jackson.databind.JsonNode;
@@ -20,7 +21,6 @@ import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 import tools.jackson.dataformat.yaml.YAMLMapper;
-import tools.jackson.core.StreamReadFeature;
 
 /** How sweeps are read and written: strictly, with names such as {@code gated-delta-net}. */
 final class SweepJson {

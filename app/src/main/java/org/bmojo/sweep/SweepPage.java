@@ -54,7 +54,7 @@ public final class SweepPage {
     chart(page, byDistance(), "distance, windows", "Recall by how many windows back it stood.");
     chart(page, byLength(), "tokens", "Recall by the length of the test.");
     for (String key : gridKeys()) {
-      chart(page, byGrid(key), key, "Recall against " + key + ", all else equal.");
+      chart(page, byGrid(key), key, "Recall against " + key + ", all else equal; 0 stands at ½.");
     }
     variants(page);
     tests(page);
@@ -163,7 +163,7 @@ public final class SweepPage {
       if (value == null) value = SweepJson.tree(r.outcomes().getFirst().model()).path(key);
       if (!value.isNumber()) continue;
       String name = new SweepTrial.Label("", r.label().baseline(), "", others).model();
-      // None has no place on a logarithmic axis: half of one stands for it.
+      // None has no place on a logarithmic axis: ½ stands for it.
       double x = value.asDouble() == 0 ? 0.5 : value.asDouble();
       lines.computeIfAbsent(name, _ -> new TreeMap<>()).put(x, r.recall());
     }

@@ -65,18 +65,16 @@ public final class SweepRun {
   public void run(int workers) {
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / workers);
     try (ExecutorService pool =
-        Executors.newFixedThreadPool(
-            workers, Thread.ofPlatform().name("trial-", 1).factory())) {
+        Executors.newFixedThreadPool(workers, Thread.ofPlatform().name("trial-", 1).factory())) {
       var done = new ExecutorCompletionService<Boolean>(pool);
       List<Future<Boolean>> all = new ArrayList<>();
       for (SweepTrial trial : pending()) {
         all.add(
-            done.submit(
-                () -> {
-                  if (ending()) return false;
-                  NativeThreads.set(threads);
-                  return run(trial);
-                }));
+            done.submit(() -> {
+              if (ending()) return false;
+              NativeThreads.set(threads);
+              return run(trial);
+            }));
       }
       for (int i = 0; i < all.size(); i++) take(done);
     }

@@ -180,7 +180,8 @@ public record RecallModel(
   public ModelConfig config(int vocabulary) {
     int d = or(width, WIDTH);
     List<BlockConfig> blocks = new ArrayList<>();
-    for (int i = 0; i < or(layers, LAYERS); i++) blocks.add(new BlockConfig(mixer(i, d), or(mlp, 0)));
+    for (int i = 0; i < or(layers, LAYERS); i++)
+      blocks.add(new BlockConfig(mixer(i, d), or(mlp, 0)));
     return new ModelConfig(vocabulary, d, 1e-5, tiedHead == null || tiedHead, blocks);
   }
 
