@@ -37,6 +37,18 @@ final class RecallModelOptions {
   @Nullable Integer heads;
 
   @Option(
+      names = "--kv-heads",
+      paramLabel = "G",
+      description = "Heads of keys and values, shared by the others (as many).")
+  @Nullable Integer kvHeads;
+
+  @Option(
+      names = "--front",
+      paramLabel = "W",
+      description = "A first layer that is such a window alone; 0 for layers all alike (0).")
+  @Nullable Integer front;
+
+  @Option(
       names = "--mlp",
       paramLabel = "N",
       description = "Inner width of a perceptron after every mixer; 0 for none (0).")
@@ -135,7 +147,9 @@ final class RecallModelOptions {
         width,
         layers,
         heads,
+        kvHeads,
         mlp,
+        front,
         null,
         ssm,
         states,
@@ -156,7 +170,9 @@ final class RecallModelOptions {
         width,
         layers,
         heads,
+        kvHeads,
         mlp,
+        front,
         ssm,
         states,
         window,

@@ -28,7 +28,8 @@ public record Cost(
   public static Cost of(RecallTrial trial) {
     Map<String, Long> parts = Footprint.parameters(trial.model());
     long parameters = parts.values().stream().mapToLong(Long::longValue).sum();
-    double inner = parameters - parts.get("embedding") - parts.getOrDefault("head", 0L);
+    double inner =
+        parameters - parts.getOrDefault("embedding", 0L) - parts.getOrDefault("head", 0L);
 
     double tokens = 0, operations = 0, updates = 0;
     for (Segment s : trial.suite().train()) {

@@ -2,10 +2,11 @@ package org.bmojo.sweep;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import org.bmojo.eval.RecallTrial.Test;
@@ -18,7 +19,8 @@ public final class Results {
    *
    * @param label with the task's or the group's name
    * @param steps of training
-   * @param learningRate the best, by mean recall over seeds; of a group its tasks' smallest
+   * @param learningRate the best (with the best decay), by mean recall over seeds; of a group its
+   *     tasks' smallest
    * @param seeds how many there are of it
    * @param recall mean over seeds
    * @param low lowest of the seeds
@@ -102,34 +104,42 @@ public final class Results {
 
   /**
    * The same with tasks that differ only behind a slash, such as {@code recall/length=256}, as one:
-   * the mean over them counts. A model stays out of a group of which it has not run every task.
+   * the mean over them counts, of each task's longest training. A model stays out of a group of
+   * which it has not run every task.
    */
   public static List<Row> grouped(List<Row> rows) {
-    Map<String, LinkedHashSet<String>> tasks = new LinkedHashMap<>();
-    Map<List<Object>, List<Row>> models = new LinkedHashMap<>();
+    Map<String, Set<String>> tasks = new LinkedHashMap<>();
     for (Row r : rows) {
-      String group = group(r.label.task());
-      tasks.computeIfAbsent(group, _ -> new LinkedHashSet<>()).add(r.label.task());
-      models
-          .computeIfAbsent(List.of(group, r.label.model(), r.steps), _ -> new ArrayList<>())
-          .add(r);
+      tasks.computeIfAbsent(group(r), _ -> new HashSet<>()).add(r.label.task());
     }
     List<Row> grouped = new ArrayList<>();
-    for (List<Row> model : models.values()) {
-      String group = group(model.getFirst().label.task());
-      if (model.size() < tasks.getOrDefault(group, new LinkedHashSet<>()).size()) continue;
-      grouped.add(model.size() == 1 ? model.getFirst() : merged(group, model));
+    Map<List<String>, Map<String, Row>> models = new LinkedHashMap<>();
+    for (Row r : rows) {
+      if (tasks.getOrDefault(group(r), Set.of()).size() == 1) {
+        grouped.add(r);
+      } else {
+        models
+            .computeIfAbsent(List.of(group(r), r.label.model()), _ -> new LinkedHashMap<>())
+            .merge(r.label.task(), r, (a, b) -> a.steps >= b.steps ? a : b);
+      }
     }
+    models.forEach((model, byTask) -> {
+      int all = tasks.getOrDefault(model.getFirst(), Set.of()).size();
+      if (byTask.size() == all) {
+        grouped.add(merged(model.getFirst(), List.copyOf(byTask.values())));
+      }
+    });
     return grouped;
   }
 
   private static Row best(List<Outcome> model) {
-    Map<Double, List<Outcome>> byRate = new TreeMap<>();
+    Map<List<Double>, List<Outcome>> settings = new LinkedHashMap<>();
     for (Outcome o : model) {
-      byRate.computeIfAbsent(o.learningRate(), _ -> new ArrayList<>()).add(o);
+      List<Double> setting = List.of(o.learningRate(), o.optimizer().decay());
+      settings.computeIfAbsent(setting, _ -> new ArrayList<>()).add(o);
     }
     List<Outcome> best =
-        byRate.values().stream()
+        settings.values().stream()
             .max(Comparator.comparingDouble(os -> mean(os, Outcome::recall)))
             .orElseThrow();
     Outcome first = best.getFirst();
@@ -162,7 +172,8 @@ public final class Results {
         model.stream().flatMap(r -> r.outcomes.stream()).toList());
   }
 
-  static String group(String task) {
+  private static String group(Row row) {
+    String task = row.label.task();
     int slash = task.indexOf('/');
     return slash < 0 ? task : task.substring(0, slash);
   }

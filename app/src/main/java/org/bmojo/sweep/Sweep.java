@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.RecallModel;
@@ -13,6 +14,7 @@ import org.bmojo.eval.RecallTrial;
 import org.bmojo.sweep.SweepFile.Baseline;
 import org.bmojo.sweep.SweepFile.Change;
 import org.bmojo.sweep.SweepFile.TaskEntry;
+import org.bmojo.tasks.Segment;
 import org.bmojo.tasks.Suite;
 import org.bmojo.tasks.TaskChoice;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,9 @@ public record Sweep(String name, List<SweepTrial> trials) {
     public static final Overrides NONE = new Overrides(null, null, null);
   }
 
+  /** A task of the sweep, changed or not. */
+  private record Task(String name, TaskChoice choice, @Nullable Integer batch) {}
+
   /** A model of the sweep: a baseline, changed or not. */
   private record Model(
       String baseline, Map<String, JsonNode> grid, String variant, JsonNode tree, Baseline entry) {}
@@ -54,15 +59,14 @@ public record Sweep(String name, List<SweepTrial> trials) {
     List<SweepTrial> trials = new ArrayList<>();
     Set<String> keys = new HashSet<>();
     List<Model> models = models(plan, file);
-    tasks(plan, file)
-        .forEach((task, choice) -> {
-          for (Model model : models) {
-            for (SweepTrial trial : trials(plan, file, task, choice, model, overrides)) {
-              // A grid comes by its baseline again where it holds the baseline's own value.
-              if (keys.add(trial.key())) trials.add(trial);
-            }
-          }
-        });
+    for (Task task : tasks(plan, file)) {
+      for (Model model : models) {
+        for (SweepTrial trial : trials(plan, file, task, model, overrides)) {
+          // A grid comes by its baseline again where it holds the baseline's own value.
+          if (keys.add(trial.key())) trials.add(trial);
+        }
+      }
+    }
     return new Sweep(plan.sweep(), trials);
   }
 
@@ -80,30 +84,65 @@ public record Sweep(String name, List<SweepTrial> trials) {
   }
 
   private static List<SweepTrial> trials(
-      SweepFile plan, Path file, String task, TaskChoice choice, Model model, Overrides overrides) {
-    String where = file + ": " + model.baseline + (model.variant + model.grid);
+      SweepFile plan, Path file, Task task, Model model, Overrides overrides) {
+    var label = new SweepTrial.Label(task.name, model.baseline, model.variant, model.grid);
+    String where = file + ": " + label;
     RecallModel sizes = SweepJson.part(where, model.tree, RecallModel.class);
-    SweepFile.Training training = plan.training().with(overrides.steps(), overrides.batch());
+    SweepFile.Training training = plan.training();
     List<Double> own = model.entry.learningRates();
     List<SweepTrial> trials = new ArrayList<>();
-    for (double rate : own == null ? training.learningRates() : own) {
-      for (long seed : overrides.seeds() == null ? plan.seeds() : overrides.seeds()) {
-        Suite suite = choice.suite(seed);
-        var trial =
-            new RecallTrial(
-                model.baseline,
-                sizes.config(vocabulary(suite)),
-                suite,
-                training.batch(),
-                training.schedule(rate),
-                training.optimizer(),
-                plan.window(),
-                seed);
-        var label = new SweepTrial.Label(task, model.baseline, model.variant, model.grid);
-        trials.add(new SweepTrial(label, choice, sizes.resolved(), trial));
+    try {
+      for (double rate : own == null ? training.learningRates() : own) {
+        for (double decay : training.decayed()) {
+          for (long seed : overrides.seeds() == null ? plan.seeds() : overrides.seeds()) {
+            Suite suite = shortened(task.choice.suite(seed), model.entry.longestTest());
+            int batch = batch(training, task, overrides);
+            var trial =
+                new RecallTrial(
+                    model.baseline,
+                    sizes.config(vocabulary(suite)),
+                    suite,
+                    batch,
+                    training.schedule(rate, steps(training, suite, batch, overrides)),
+                    training.optimizer(decay),
+                    plan.window(),
+                    seed);
+            trials.add(new SweepTrial(label, task.choice, sizes.resolved(), trial));
+          }
+        }
       }
+    } catch (BadInput e) {
+      throw e.in(where);
     }
     return trials;
+  }
+
+  private static int batch(SweepFile.Training training, Task task, Overrides overrides) {
+    if (overrides.batch() != null) return overrides.batch();
+    return task.batch == null ? training.batch() : task.batch;
+  }
+
+  private static long steps(
+      SweepFile.Training training, Suite suite, int batch, Overrides overrides) {
+    if (overrides.steps() != null) return overrides.steps();
+    if (training.steps() != null) return training.steps();
+    if (suite.train().getFirst().examples() == Segment.ENDLESS) {
+      throw new BadInput(
+          "epochs of an endless task",
+          "expected steps, or a number of examples",
+          "Give the training steps, or the task examples");
+    }
+    return Objects.requireNonNull(training.epochs()) * suite.batchesPerEpoch(batch);
+  }
+
+  private static Suite shortened(Suite suite, @Nullable Integer longest) {
+    if (longest == null) return suite;
+    List<Segment> tests = suite.test().stream().filter(s -> s.task().length() <= longest).toList();
+    if (tests.isEmpty()) {
+      throw new BadInput(
+          "longestTest " + longest, "expected at least one test as short", "Raise it");
+    }
+    return new Suite(suite.name(), suite.train(), tests);
   }
 
   private static int vocabulary(Suite suite) {
@@ -112,28 +151,27 @@ public record Sweep(String name, List<SweepTrial> trials) {
 
   // ---- Expansion ------------------------------------------------------------------------------
 
-  private static Map<String, TaskChoice> tasks(SweepFile plan, Path file) {
-    Map<String, TaskChoice> tasks = new LinkedHashMap<>();
+  private static List<Task> tasks(SweepFile plan, Path file) {
+    List<Task> tasks = new ArrayList<>();
     plan.tasks()
         .forEach((name, entry) -> {
-          put(tasks, name, entry.task(), file);
-          changes(entry)
-              .forEach((key, values) -> {
-                for (JsonNode value : values) {
-                  String label = name + "/" + key + "=" + words(value);
-                  put(tasks, label, with(entry.task(), Map.of(key, value)), file);
-                }
-              });
+          tasks.add(task(name, entry, Map.of(), file));
+          Map<String, List<JsonNode>> changes = entry.changes();
+          if (changes == null) return;
+          changes.forEach((key, values) -> {
+            for (JsonNode value : values) {
+              String label = name + "/" + key + "=" + words(value);
+              tasks.add(task(label, entry, Map.of(key, value), file));
+            }
+          });
         });
     return tasks;
   }
 
-  private static Map<String, List<JsonNode>> changes(TaskEntry entry) {
-    return entry.changes() == null ? Map.of() : entry.changes();
-  }
-
-  private static void put(Map<String, TaskChoice> tasks, String name, JsonNode tree, Path file) {
-    tasks.put(name, SweepJson.part(file + ": task " + name, tree, TaskChoice.class));
+  private static Task task(String name, TaskEntry entry, Map<String, JsonNode> changes, Path file) {
+    JsonNode tree = with(entry.task(), changes);
+    TaskChoice choice = SweepJson.part(file + ": task " + name, tree, TaskChoice.class);
+    return new Task(name, choice, entry.batch());
   }
 
   private static List<Model> models(SweepFile plan, Path file) {

@@ -53,63 +53,66 @@ record SweepFile(
     @Nullable List<Change> changes) {
   /**
    * How all are trained; null for the usual: cosine to 0 without warm-up, AdamW with β (0.9, 0.95),
-   * decay 0.1, gradients clipped at 1.
+   * gradients clipped at 1.
    *
+   * @param steps updates; null where epochs are given
+   * @param epochs rounds through a task's training examples; null where steps are given
    * @param learningRates tried for every model; the best counts
+   * @param decays of the weights, tried with every rate; null for 0.1
    */
   record Training(
       int batch,
-      long steps,
+      @Nullable Long steps,
+      @Nullable Long epochs,
       List<Double> learningRates,
+      @Nullable List<Double> decays,
       Schedule.@Nullable Shape shape,
       @Nullable Long warmup,
       @Nullable Double floor,
-      @Nullable Double decay,
       @Nullable Double clip,
       @Nullable Double beta2) {
     Training {
       filled("training.learningRates", learningRates);
+      if (decays != null) filled("training.decays", decays);
+      if ((steps == null) == (epochs == null)) {
+        throw new BadInput(
+            "steps " + steps + " and epochs " + epochs,
+            "expected one of the two",
+            "Give the training either steps or epochs");
+      }
     }
 
-    /** The same with other lengths where they are given. */
-    Training with(@Nullable Long otherSteps, @Nullable Integer otherBatch) {
-      return new Training(
-          otherBatch == null ? batch : otherBatch,
-          otherSteps == null ? steps : otherSteps,
-          learningRates,
-          shape,
-          warmup,
-          floor,
-          decay,
-          clip,
-          beta2);
+    List<Double> decayed() {
+      return decays == null ? List.of(Optimizer.Settings.STANDARD.decay()) : decays;
     }
 
-    Schedule schedule(double rate) {
+    Schedule schedule(double rate, long updates) {
       return new Schedule(
           shape == null ? Schedule.Shape.COSINE : shape,
           rate,
           floor == null ? 0 : floor,
-          warmup == null ? 0 : Math.min(warmup, steps),
-          steps);
+          warmup == null ? 0 : Math.min(warmup, updates),
+          updates);
     }
 
-    Optimizer.Settings optimizer() {
+    Optimizer.Settings optimizer(double decay) {
       Optimizer.Settings standard = Optimizer.Settings.STANDARD;
       return new Optimizer.Settings(
           standard.beta1(),
           beta2 == null ? standard.beta2() : beta2,
           standard.eps(),
-          decay == null ? standard.decay() : decay,
+          decay,
           clip == null ? standard.clip() : clip);
     }
   }
 
   /**
    * @param task a {@link org.bmojo.tasks.TaskChoice}
+   * @param batch instead of the training's
    * @param changes of one of its keys at a time
    */
-  record TaskEntry(JsonNode task, @Nullable Map<String, List<JsonNode>> changes) {
+  record TaskEntry(
+      JsonNode task, @Nullable Integer batch, @Nullable Map<String, List<JsonNode>> changes) {
     TaskEntry {
       there("task", task);
     }
@@ -118,8 +121,10 @@ record SweepFile(
   /**
    * @param model an {@link org.bmojo.eval.RecallModel}
    * @param learningRates instead of the training's
+   * @param longestTest leaves longer tests out, for models whose memory grows with the text
    */
-  record Baseline(JsonNode model, @Nullable List<Double> learningRates) {
+  record Baseline(
+      JsonNode model, @Nullable List<Double> learningRates, @Nullable Integer longestTest) {
     Baseline {
       there("model", model);
       if (learningRates != null) filled("learningRates", learningRates);

@@ -78,7 +78,7 @@ class SweepTest {
     "window: 4, window: 5",
     "batch: 2, batch: 3",
     "steps: 3, steps: 4",
-    "'batch: 2', 'batch: 2, decay: 0.2'",
+    "'batch: 2', 'batch: 2, decays: [0.2]'",
     "'batch: 2', 'batch: 2, warmup: 1'",
     "'[1e-3, 1e-2]', '[2e-3]'",
     "vocabulary: 32, vocabulary: 34",
@@ -101,6 +101,34 @@ class SweepTest {
         .allMatch(t -> t.trial().seed() == 9);
   }
 
+  @Test
+  void epochsDecaysAndLongestTestsCount() throws IOException {
+    String yaml =
+        """
+        sweep: epochs
+        window: 4
+        seeds: [1]
+        training: {batch: 7, epochs: 3, learningRates: [1e-3], decays: [0, 0.1]}
+        tasks:
+          in-context:
+            task: {kind: in-context-recall, examples: 50, testLengths: [30, 62], testExamples: 2}
+            batch: 13
+        baselines:
+          transformer:
+            model: {family: transformer, width: 16}
+            longestTest: 40
+        """;
+    List<SweepTrial> trials = Plans.read(home, yaml).trials();
+    assertThat(trials).hasSize(2);
+    for (SweepTrial t : trials) {
+      assertThat(t.trial().schedule().steps()).isEqualTo(3 * 4); // ⌈50/13⌉ batches an epoch
+      assertThat(t.trial().suite().test())
+          .singleElement()
+          .satisfies(s -> assertThat(s.task().length()).isEqualTo(29));
+    }
+    assertThat(trials.getLast().trial().settings().decay()).isEqualTo(0.1);
+  }
+
   @ParameterizedTest
   @CsvSource({
     "window: 4, windw: 4, unknown key windw, 'window'",
@@ -118,6 +146,8 @@ class SweepTest {
     "steps: 3, steps: 0, a schedule with, 'steps'",
     "'seeds: [1, 2]', 'seeds: [1, 2]\nseeds: [3]', Duplicate, 'plan.yaml'",
     "'batch: 2,', '', batch, 'plan.yaml'",
+    "'batch: 2, steps: 3', 'batch: 2', 'steps null and epochs null', 'one of the two'",
+    "'steps: 3', 'epochs: 3', epochs of an endless task, 'Give the training steps'",
     "window: 4, 'window: [', plan.yaml, 'line'",
     "window: 4, window: 0, window 0, '1 or more'"
   })

@@ -27,7 +27,10 @@ import org.jspecify.annotations.Nullable;
  * @param width d (64)
  * @param layers how many (2)
  * @param heads of attention, and of a gated delta net (1)
+ * @param kvHeads heads of attention's keys and values, which divide the others (as many)
  * @param mlp inner width of the perceptron after every mixer (0, none)
+ * @param front window of a first layer that is a window alone, with a convolution in front, as
+ *     Based has a gated convolution there; 0 for layers all alike (0)
  * @param tiedHead whether the output head is the embedding (true)
  * @param ssm the state space: MAMBA where the family does not say
  * @param states N of a Mamba or Mamba-2 (16)
@@ -47,7 +50,9 @@ public record RecallModel(
     @Nullable Integer width,
     @Nullable Integer layers,
     @Nullable Integer heads,
+    @Nullable Integer kvHeads,
     @Nullable Integer mlp,
+    @Nullable Integer front,
     @Nullable Boolean tiedHead,
     @Nullable StateSpace ssm,
     @Nullable Integer states,
@@ -122,6 +127,7 @@ public record RecallModel(
     boolean sized = family.state && space(family, ssm) != StateSpace.GATED_DELTA_NET;
     refuse(!sized, family, "states", states);
     refuse(sized && !family.attention, family, "heads", heads);
+    refuse(!family.attention, family, "kvHeads", kvHeads);
     refuse(!family.bounded, family, "window", window);
     refuse(!family.attention, family, "convolution", convolution);
     refuse(!family.attention, family, "ropeBase", ropeBase);
@@ -146,7 +152,7 @@ public record RecallModel(
   public static RecallModel of(Family family) {
     return new RecallModel(
         family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null);
+        null, null, null, null, null);
   }
 
   /** The same with every size that the model has written out, and no other. */
@@ -160,7 +166,9 @@ public record RecallModel(
         or(width, WIDTH),
         or(layers, LAYERS),
         headed ? or(heads, 1) : null,
+        family.attention ? or(kvHeads, or(heads, 1)) : null,
         or(mlp, 0),
+        or(front, 0),
         tiedHead == null || tiedHead,
         mixed || family == Family.HYBRID ? space(family, ssm) : null,
         sized ? or(states, STATES) : null,
@@ -186,6 +194,11 @@ public record RecallModel(
   }
 
   private MixerConfig mixer(int layer, int d) {
+    if (layer == 0 && or(front, 0) > 0) {
+      AttentionConfig near =
+          new AttentionConfig(1, 1, d, front, 0, CONVOLUTION, false, true, ROPE_BASE, null);
+      return new MixerConfig(null, near);
+    }
     return switch (family) {
       case TRANSFORMER, SLIDING -> new MixerConfig(null, attention(d, 0));
       case MAMBA, MAMBA2, GATED_DELTA_NET -> new MixerConfig(ssm(d), null);
@@ -203,7 +216,7 @@ public record RecallModel(
     }
     return new AttentionConfig(
         count,
-        count,
+        or(kvHeads, count),
         d / count,
         family.bounded ? reach() : null,
         fading,

@@ -30,7 +30,7 @@ class RecallClaimTest {
   private static final int SEED = 1;
 
   private static final EqualState EQUAL =
-      new EqualState(VOCABULARY, WIDTH, 2, WINDOW, WINDOW, 2 * PAIRS, WINDOW, Selection.IMPORTANCE);
+      new EqualState(VOCABULARY, WIDTH, 2, WINDOW, WINDOW, PAIRS, WINDOW, Selection.IMPORTANCE);
 
   @Test
   void bmojoIsMoreThanItsParts() {
