@@ -146,7 +146,8 @@ class SweepRunTest {
           .singleElement()
           .satisfies(t -> {
             assertThat(t.examples()).isEqualTo(5);
-            assertThat(t.pairs()).hasEntrySatisfying("2", s -> assertThat(s.labels()).isEqualTo(10));
+            assertThat(t.pairs())
+                .hasEntrySatisfying("2", s -> assertThat(s.labels()).isEqualTo(10));
             assertThat(t.recall()).isEqualTo(o.recall());
           });
     }
