@@ -64,6 +64,12 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
           new Verdict(
               ExitCode.SOFTWARE,
               "a library could not be loaded (" + message(e) + "). Try ./bmojo doctor.");
+      case RuntimeException e when message(e).contains("CUDA out of memory") ->
+          new Verdict(
+              ExitCode.SOFTWARE,
+              "the GPU's memory does not suffice ("
+                  + message(e)
+                  + "). Lower --batch, and raise --accumulate to keep the tokens of an update.");
       default ->
           new Verdict(
               ExitCode.SOFTWARE,

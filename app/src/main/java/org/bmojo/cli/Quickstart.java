@@ -27,6 +27,7 @@ import org.bmojo.generate.TextGenerator;
 import org.bmojo.mixer.Selection;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
 import org.bmojo.model.SmallPresets;
 import org.bmojo.report.Chart;
 import org.bmojo.report.Page;
@@ -206,7 +207,7 @@ final class Quickstart implements Callable<Integer> {
 
   // ---- Language -------------------------------------------------------------------------------
 
-  private static final int LANGUAGE_STEPS = 600;
+  private static final int LANGUAGE_STEPS = 640;
   private static final long EVAL_TOKENS = 100_000;
   private static final int SAMPLE_TOKENS = 500;
   private static final int TRACE_BYTES = 1500;
@@ -222,6 +223,7 @@ final class Quickstart implements Callable<Integer> {
             0,
             0.02,
             16,
+            1,
             256,
             seed,
             Schedule.cosine(6e-3, steps),
@@ -231,7 +233,7 @@ final class Quickstart implements Callable<Integer> {
     List<Double> losses = new ArrayList<>();
     TextScore score;
     try (Interrupt interrupt = new Interrupt();
-        TrainingRun run = TrainingRun.start(folder, config, tokenizer, settings)) {
+        TrainingRun run = TrainingRun.start(folder, config, tokenizer, settings, Placement.CPU)) {
       long began = System.nanoTime();
       run.train(new TrainingRun.Every(steps, 0, 0, EVAL_TOKENS), steps, interrupt);
       seconds = (System.nanoTime() - began) / 1e9;

@@ -122,7 +122,8 @@ final class Train implements Callable<Integer> {
     }
     Tokenizer tokenizer = options.tokenizer();
     ModelConfig config = options.model(tokenizer);
-    return TrainingRun.start(folder, config, tokenizer, options.settings(data));
+    return TrainingRun.start(
+        folder, config, tokenizer, options.settings(data), options.placement());
   }
 
   private TrainingRun resume(RunFolder folder) {
@@ -136,7 +137,8 @@ final class Train implements Callable<Integer> {
             "Resume a run that train made, or start a new one");
       }
       options.requireSame(data, state.settings(), checkpoint);
-      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()));
+      return TrainingRun.resume(
+          folder, checkpoint, options.lengthened(state.settings()), options.placement());
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;

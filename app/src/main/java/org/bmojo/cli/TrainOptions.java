@@ -8,6 +8,7 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
 import org.bmojo.text.ByteTokenizer;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Optimizer;
@@ -49,6 +50,12 @@ final class TrainOptions {
       paramLabel = "B",
       description = "Sequences in a batch (" + BATCH + ").")
   @Nullable Integer batch;
+
+  @Option(
+      names = "--accumulate",
+      paramLabel = "N",
+      description = "Batches whose gradients make one update (1).")
+  @Nullable Integer accumulation;
 
   @Option(
       names = "--context",
@@ -101,6 +108,24 @@ final class TrainOptions {
       description = "Decides weights, split and order: the same seed, the same model (1).")
   @Nullable Long seed;
 
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}); a resumed run may change it.")
+  String device = "cpu";
+
+  @Option(
+      names = "--precision",
+      paramLabel = "TYPE",
+      description =
+          "What matrices are multiplied in: fp32, or bf16 with float32 masters (bf16 on a GPU).")
+  @Nullable String precision;
+
+  /** Where to compute. */
+  Placement placement() {
+    return Placement.of(device, precision);
+  }
+
   /** The tokenizer named. */
   Tokenizer tokenizer() {
     boolean bytes = tokenizer == null || tokenizer.equals("byte");
@@ -135,6 +160,7 @@ final class TrainOptions {
         0,
         requireNonNullElse(heldOut, HELD_OUT),
         requireNonNullElse(batch, BATCH),
+        requireNonNullElse(accumulation, 1),
         requireNonNullElse(context, CONTEXT),
         requireNonNullElse(seed, 1L),
         schedule,
@@ -153,6 +179,7 @@ final class TrainOptions {
     Schedule schedule = before.schedule();
     requireSame("DATA", data, before.data());
     requireSame("--batch", batch, before.batch());
+    requireSame("--accumulate", accumulation, before.accumulation());
     requireSame("--context", context, before.context());
     requireSame("--lr", rate, schedule.peak());
     requireSame("--schedule", shape, schedule.shape());

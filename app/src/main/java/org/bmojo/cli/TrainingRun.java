@@ -15,8 +15,10 @@ import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
+import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Trainer;
 import org.jspecify.annotations.Nullable;
@@ -69,13 +71,18 @@ final class TrainingRun implements AutoCloseable {
 
   /** Begins, and saves at once, so that there is something to resume from whatever happens. */
   static TrainingRun start(
-      RunFolder folder, ModelConfig config, Tokenizer tokenizer, TrainingState.Settings plan) {
+      RunFolder folder,
+      ModelConfig config,
+      Tokenizer tokenizer,
+      TrainingState.Settings plan,
+      Placement placement) {
     tokenizer.requireFits(config.vocabulary());
     folder.requireFree();
     tokenize(folder, plan, tokenizer);
     TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());
     LanguageModel model = LanguageModel.create(config, settings.seed());
+    model.place(placement, true);
     TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, 0);
     run.save();
     return run;
@@ -83,7 +90,10 @@ final class TrainingRun implements AutoCloseable {
 
   /** Goes on from a checkpoint, whose model now belongs to the run. */
   static TrainingRun resume(
-      RunFolder folder, Checkpoint checkpoint, TrainingState.Settings settings) {
+      RunFolder folder,
+      Checkpoint checkpoint,
+      TrainingState.Settings settings,
+      Placement placement) {
     TrainingState state = checkpoint.training();
     if (state == null) throw new IllegalStateException("no training state");
     Tokenizer tokenizer = checkpoint.tokenizer();
@@ -97,6 +107,7 @@ final class TrainingRun implements AutoCloseable {
           "expected the " + settings.tokens() + " that the run began with",
           "Restore the data, or start a new run");
     }
+    checkpoint.model().place(placement, true);
     TrainingRun run =
         new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, state.step());
     checkpoint.restore(run.trainer.optimizer());
@@ -147,20 +158,44 @@ final class TrainingRun implements AutoCloseable {
       long[] began = {System.nanoTime()};
       if (step() < last) {
         trainer.run(
-            data,
-            s -> {
-              double seconds = (System.nanoTime() - began[0]) / 1e9;
-              report(s, seconds, progress);
-              boolean goOn = s.number() < last && !interrupt.isAsked();
-              if (!goOn || due(every.eval(), s.number())) evaluate(every, progress, interrupt);
-              if (due(every.sample(), s.number())) sample(progress);
-              if (!goOn || due(every.save(), s.number())) save();
-              began[0] = System.nanoTime();
-              return goOn;
+            this::batches,
+            new Trainer.Listener() {
+              @Override
+              public boolean stepped(Trainer.Step s) {
+                double seconds = (System.nanoTime() - began[0]) / 1e9;
+                report(s, seconds, progress);
+                if (s.number() < last) {
+                  if (due(every.eval(), s.number())) evaluate(every, progress, interrupt);
+                  if (due(every.sample(), s.number())) sample(progress);
+                  if (due(every.save(), s.number())) save();
+                }
+                began[0] = System.nanoTime();
+                return s.number() < last && !interrupt.isAsked();
+              }
+
+              @Override
+              public boolean looksAtModel(long n) {
+                return n >= last
+                    || due(every.eval(), n)
+                    || due(every.sample(), n)
+                    || due(every.save(), n);
+              }
             });
+        evaluate(every, progress, interrupt);
+        if (due(every.sample(), step())) sample(progress);
+        save();
       }
     }
     return step() >= settings.schedule().steps();
+  }
+
+  private List<Batch> batches(long number) {
+    List<Batch> batches = new ArrayList<>();
+    for (int i = 0; i < settings.accumulation(); i++) {
+      var next = data.next();
+      batches.add(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+    }
+    return batches;
   }
 
   private static boolean due(int every, long step) {

@@ -51,7 +51,7 @@ final class BMojoLayout implements Layout {
         folder,
         partial -> {
           Map<String, Tensor> weights = new LinkedHashMap<>();
-          model.parameters().forEach((name, p) -> weights.put(name, p.value()));
+          model.parameters().forEach((name, p) -> weights.put(name, p.master()));
           Safetensors.write(partial.resolve(WEIGHTS), weights, Map.of("format", "pt"));
           if (tokenizer != null) tokenizer.save(partial);
           if (optimizer != null && training != null) {
@@ -144,7 +144,7 @@ final class BMojoLayout implements Layout {
       LanguageModel model = LanguageModel.create(config, 0, type(file, saved));
       try {
         Map<String, Tensor> targets = new LinkedHashMap<>();
-        model.parameters().forEach((name, p) -> targets.put(name, p.value()));
+        model.parameters().forEach((name, p) -> targets.put(name, p.master()));
         copy(file, saved, targets);
         return model;
       } catch (RuntimeException e) {

@@ -217,7 +217,7 @@ final class ForeignLayout implements Layout {
     Map<String, Parameter> parameters = model.parameters();
     ScalarType type = embedding(parameters).scalar_type();
     parameters.forEach((name, p) -> {
-      Tensor value = narrowed(p.value(), type);
+      Tensor value = narrowed(p.master(), type);
       weights.put(names.theirs(name).getFirst(), value.view(theirShape(name, p)));
     });
     return weights;
@@ -226,7 +226,7 @@ final class ForeignLayout implements Layout {
   private static Tensor embedding(Map<String, Parameter> parameters) {
     Parameter p = parameters.get("embed_tokens.weight");
     if (p == null) throw new AssertionError("a model without an embedding");
-    return p.value();
+    return p.master();
   }
 
   /** In the model's type, unless digits would be lost: decays, kept wider while they are used. */

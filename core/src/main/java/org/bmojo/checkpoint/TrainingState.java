@@ -21,6 +21,7 @@ public record TrainingState(long step, BatchSource.Position position, Settings s
    * @param tokens to train on that it gave
    * @param heldOut share of the documents held out
    * @param batch sequences in a batch, B
+   * @param accumulation batches whose gradients make one update
    * @param context tokens in a sequence, T
    * @param seed decides weights, split, order and batches
    */
@@ -29,28 +30,31 @@ public record TrainingState(long step, BatchSource.Position position, Settings s
       long tokens,
       double heldOut,
       int batch,
+      int accumulation,
       int context,
       long seed,
       Schedule schedule,
       Optimizer.Settings optimizer) {
     /** Refuses empty batches. */
     public Settings {
-      if (batch < 1 || context < 1) {
+      if (batch < 1 || accumulation < 1 || context < 1) {
         throw new BadInput(
-            "batches of " + batch + " sequences of " + context + " tokens",
+            accumulation + " batches of " + batch + " sequences of " + context + " tokens",
             "expected at least 1 of each",
-            "Correct --batch or --context");
+            "Correct --accumulate, --batch or --context");
       }
     }
 
     /** The same once the data has been counted. */
     public Settings withTokens(long counted) {
-      return new Settings(data, counted, heldOut, batch, context, seed, schedule, optimizer);
+      return new Settings(
+          data, counted, heldOut, batch, accumulation, context, seed, schedule, optimizer);
     }
 
     /** The same with another schedule. */
     public Settings with(Schedule other) {
-      return new Settings(data, tokens, heldOut, batch, context, seed, other, optimizer);
+      return new Settings(
+          data, tokens, heldOut, batch, accumulation, context, seed, other, optimizer);
     }
   }
 

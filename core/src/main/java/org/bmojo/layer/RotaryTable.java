@@ -27,6 +27,11 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   /** Cosines and sines, each (positions, D/2). */
   public record Angles(Tensor cos, Tensor sin) {}
 
+  /** Whether the angle of a position depends on how many positions are asked for. */
+  boolean lengthMatters() {
+    return scaling instanceof RopeScaling.Dynamic;
+  }
+
   /** Without scaling. */
   public RotaryTable(int headDim, double base) {
     this(headDim, base, null, false);
@@ -53,8 +58,7 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   public Angles at(Tensor like, Tensor positions) {
     try (Scope scope = new Scope()) {
       Tensor wide = positions.to(new Device("cpu"), type());
-      boolean lengthMatters = scaling instanceof RopeScaling.Dynamic;
-      long length = lengthMatters ? (long) wide.max().item_double() + 1 : 0;
+      long length = lengthMatters() ? (long) wide.max().item_double() + 1 : 0;
       return keep(scope, like, at(wide, length));
     }
   }

@@ -13,7 +13,7 @@ import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
-import org.bmojo.layer.RotaryTable;
+import org.bmojo.layer.RotaryCache;
 import org.bmojo.layer.RotaryTable.Angles;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.KernelOps.EideticVars;
@@ -263,19 +263,20 @@ public final class BMojo implements Names.Named {
   private Var farQueries(Tape tape, Var q, Var nearQ, EideticConfig memory) {
     Projections p = projections;
     if (p == null) throw new IllegalStateException("eidetic memory without attention");
-    RotaryTable rotary = p.rotary();
+    RotaryCache rotary = p.rotary();
     if (rotary == null || memory.positions() == FarPositions.NONE) return q;
     if (memory.positions() == FarPositions.ABSOLUTE) return nearQ;
     long distance = (long) p.config().reach() + p.config().fading();
     Angles fixed = rotary.at(q.value(), distance, 1);
     Var turned = KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
     // The keys, unrotated, lack the factor that rotation would have brought them.
-    return rotary.magnitude() == 1 ? turned : Ops.scale(tape, turned, rotary.magnitude());
+    double grown = rotary.table().magnitude();
+    return grown == 1 ? turned : Ops.scale(tape, turned, grown);
   }
 
   /** The sets' keys as queries see them: as they are, but for absolute positions. */
   private Var farKeys(Tape tape, EideticMemory.Sets sets) {
-    RotaryTable rotary = projections == null ? null : projections.rotary();
+    RotaryCache rotary = projections == null ? null : projections.rotary();
     EideticConfig memory = projections == null ? null : projections.config().eidetic();
     if (rotary == null || memory == null || memory.positions() != FarPositions.ABSOLUTE) {
       return sets.k();
@@ -284,8 +285,8 @@ public final class BMojo implements Names.Named {
   }
 
   /** Keys (…, E, G, D) turned to positions (…, E). */
-  private static Tensor turnedTo(Tensor k, Tensor positions, RotaryTable rotary) {
-    Angles angles = rotary.at(k, positions);
+  private static Tensor turnedTo(Tensor k, Tensor positions, RotaryCache rotary) {
+    Angles angles = rotary.table().at(k, positions);
     long half = k.size(-1) / 2;
     Tensor wide = accumulated(k);
     Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
@@ -297,7 +298,7 @@ public final class BMojo implements Names.Named {
   private static final class Turn {
     private final @Nullable Angles angles;
 
-    Turn(@Nullable RotaryTable rotary, Tensor like, long start, long count) {
+    Turn(@Nullable RotaryCache rotary, Tensor like, long start, long count) {
       angles = rotary == null ? null : rotary.at(like, start, count);
     }
 

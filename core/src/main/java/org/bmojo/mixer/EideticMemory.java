@@ -10,11 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.EideticSelect;
+import org.bmojo.kernels.op.SetGather;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
-import org.bmojo.tape.Ops;
+import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
@@ -149,26 +150,21 @@ final class EideticMemory implements Names.Named {
       }
       EideticSelect select = Kernels.of(k.value()).eideticSelect();
       var chosen = select.forward(rule, all, start, keptPositions, keptScores);
-      long chunks = chosen.positions().size(1);
-      Tensor rows = chosen.rows().reshape(batch, chunks * capacity);
+      Tensor rows = chosen.rows(); // (B, M, E)
       if (state == null) {
         // No past: the sequence's own rows are all there is, and empty slots read row 0.
         rows = rows.sub(new Scalar((long) capacity)).clamp_min(new Scalar(0L));
       }
       Tensor pastK = state == null || tailK == null ? null : cat(1, state.k.get(), tailK);
       Tensor pastV = state == null || tailV == null ? null : cat(1, state.v.get(), tailV);
-      long groups = k.value().size(2), dim = k.value().size(3);
-      Var setK = Ops.gatherRows(tape, pastK, k, rows);
-      Var setV = Ops.gatherRows(tape, pastV, v, rows);
+      var members = new SetGather.Sets(rows, chosen.positions());
       // Gathered from the eligible scores' places: for those kept, score and eligible score agree.
-      Var setE = Ops.gatherRows(tape, pastScores, scored.e(), rows);
-      Var e = Ops.reshape(tape, setE, batch, chunks, capacity);
-      Var bias = bias(tape, e, chosen.positions());
+      Var e = KernelOps.gatherSets(tape, pastScores, scored.e(), members);
       Sets sets =
           new Sets(
-              Ops.reshape(tape, setK, batch, chunks, capacity, groups, dim),
-              Ops.reshape(tape, setV, batch, chunks, capacity, groups, dim),
-              bias,
+              KernelOps.gatherSets(tape, pastK, k, members),
+              KernelOps.gatherSets(tape, pastV, v, members),
+              bias(tape, e, chosen.positions()),
               chosen.positions());
       if (state != null) remember(state, sets, e.value(), fresh, start);
       scope.keep(sets.k.value());

@@ -53,9 +53,9 @@ final class HeadProjections implements Names.Named {
     private final @Nullable Owned q, k, v;
 
     State(HeadProjections p, long batch) {
-      q = p.qConv == null ? null : p.qConv.newState(batch);
-      k = p.kConv == null ? null : p.kConv.newState(batch);
-      v = p.vConv == null ? null : p.vConv.newState(batch);
+      q = p.qConv == null ? null : p.qConv.newState(batch, p.q.weight().value());
+      k = p.kConv == null ? null : p.kConv.newState(batch, p.q.weight().value());
+      v = p.vConv == null ? null : p.vConv.newState(batch, p.q.weight().value());
     }
 
     @Override

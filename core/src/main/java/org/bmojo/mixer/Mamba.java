@@ -86,7 +86,9 @@ public final class Mamba implements Ssm {
   @Override
   public SsmState newState(long batch) {
     try (Scope scope = new Scope()) {
-      return new State(convolution.newState(batch), zeros(aLog.value(), batch, channels, states));
+      return new State(
+          convolution.newState(batch, inProj.weight().value()),
+          zeros(aLog.value(), batch, channels, states));
     }
   }
 

@@ -9,6 +9,7 @@ import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Linear;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
+import org.bmojo.layer.RotaryCache;
 import org.bmojo.layer.RotaryTable;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
@@ -36,7 +37,7 @@ public final class Mamba2 implements Ssm {
   private final Parameter skip; // (H)
   private final Norm norm; // (H·P), in groups
   private final @Nullable Norm keyNorm, queryNorm; // (N)
-  private final @Nullable RotaryTable rotary;
+  private final @Nullable RotaryCache rotary;
   private final Linear outProj; // (d, H·P)
 
   /**
@@ -61,7 +62,7 @@ public final class Mamba2 implements Ssm {
     queryNorm = normed ? Norm.create(init, config.stateSize(), KEY_NORM_EPS) : null;
     rotary =
         config.ropeBase() > 0
-            ? new RotaryTable(config.stateSize(), config.ropeBase(), null, true)
+            ? new RotaryCache(new RotaryTable(config.stateSize(), config.ropeBase(), null, true))
             : null;
     outProj = Linear.create(init, inner, width, biased);
   }
@@ -92,7 +93,7 @@ public final class Mamba2 implements Ssm {
     try (Scope scope = new Scope()) {
       Tensor like = decay.aLog().value();
       return new State(
-          convolution.newState(batch),
+          convolution.newState(batch, inProj.weight().value()),
           zeros(like, batch, config.heads(), config.stateSize(), config.headDim()),
           zeros(like, batch, config.heads()));
     }

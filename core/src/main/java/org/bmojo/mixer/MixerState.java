@@ -6,7 +6,7 @@ import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
-import org.bmojo.layer.RotaryTable;
+import org.bmojo.layer.RotaryCache;
 import org.bmojo.tape.KernelOps.StreamVars;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
@@ -103,7 +103,7 @@ public final class MixerState implements AutoCloseable {
       try (Scope scope = new Scope()) {
         Tensor like = p.like();
         var conv = p.convolution();
-        convolution = conv == null ? null : conv.newState(batch);
+        convolution = conv == null ? null : conv.newState(batch, like);
         int groups = config.kvHeads(), dim = config.headDim();
         boolean all = config.window() == null;
         // With eidetic memory, tokens that left the window wait up to C tokens for the next
@@ -136,13 +136,13 @@ public final class MixerState implements AutoCloseable {
     }
 
     /** Keys, turned back, and values of the tokens that the next refresh may choose from. */
-    MemoryAttention.Stream unrotatedTail(long start, @Nullable RotaryTable rotary) {
+    MemoryAttention.Stream unrotatedTail(long start, @Nullable RotaryCache rotary) {
       long rows = Math.min(start, (long) config.reach() + config.chunk() - 1);
       Tensor keys = k.before(start, rows);
       if (rotary != null && rows > 0) {
         var angles = rotary.at(keys, start - rows, rows);
         keys = Kernels.of(keys).rotary().backward(keys, angles.cos(), angles.sin());
-        double grown = rotary.magnitude() * rotary.magnitude();
+        double grown = rotary.table().magnitude() * rotary.table().magnitude();
         if (grown != 1) keys = keys.div(scalar(grown));
       }
       return new MemoryAttention.Stream(keys, v.before(start, rows));

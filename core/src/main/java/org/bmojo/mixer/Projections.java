@@ -5,6 +5,7 @@ import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Linear;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
+import org.bmojo.layer.RotaryCache;
 import org.bmojo.layer.RotaryTable;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
@@ -29,7 +30,7 @@ final class Projections implements Names.Named {
   private final @Nullable Norm kNorm;
   private final @Nullable Norm fadingQNorm; // null where they share the window's
   private final @Nullable Norm fadingKNorm;
-  private final @Nullable RotaryTable rotary;
+  private final @Nullable RotaryCache rotary;
 
   Projections(AttentionConfig config, int width, Initializer init) {
     this.config = config;
@@ -55,7 +56,9 @@ final class Projections implements Names.Named {
     fadingKNorm = normed && own ? Norm.create(init, dim, eps) : null;
     rotary =
         config.ropeBase() > 0
-            ? new RotaryTable(dim, config.ropeBase(), details.ropeScaling(), details.singleAngles())
+            ? new RotaryCache(
+                new RotaryTable(
+                    dim, config.ropeBase(), details.ropeScaling(), details.singleAngles()))
             : null;
   }
 
@@ -77,7 +80,7 @@ final class Projections implements Names.Named {
     return convolution;
   }
 
-  @Nullable RotaryTable rotary() {
+  @Nullable RotaryCache rotary() {
     return rotary;
   }
 

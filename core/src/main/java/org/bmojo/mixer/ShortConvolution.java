@@ -10,6 +10,7 @@ import org.bmojo.tape.Parameter;
 import org.bmojo.tape.StateOps;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,10 +27,14 @@ record ShortConvolution(Parameter weight, @Nullable Parameter bias) implements N
         biased ? Parameter.undecayed(init.uniform(-bound, bound, channels)) : null);
   }
 
-  /** The inputs before the first token, (B, K−1, I). */
-  Owned newState(long batch) {
+  /**
+   * The inputs before the first token, (B, K−1, I).
+   *
+   * @param like gives their type, which in mixed precision is not the weights'
+   */
+  Owned newState(long batch, Tensor like) {
     try (Scope scope = new Scope()) {
-      return new Owned(zeros(weight.value(), batch, weight.value().size(1) - 1, channels()));
+      return new Owned(zeros(like, batch, weight.value().size(1) - 1, channels()));
     }
   }
 

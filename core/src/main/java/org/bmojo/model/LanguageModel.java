@@ -19,6 +19,8 @@ import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -81,6 +83,22 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     return blocks.stream().map(b -> b.mixer).toList();
   }
 
+  /**
+   * Moves the weights; see {@link Parameter#place}. Before training and before states are made.
+   *
+   * @param trained whether training needs the weights as they were, besides
+   */
+  public void place(Placement placement, boolean trained) {
+    if (placement.isDefault()) return; // Where models are made.
+    Device device = placement.libtorch();
+    parameters().values().forEach(p -> p.place(device, placement.type(), trained));
+  }
+
+  /** Where the weights are. */
+  public Device device() {
+    return embedding.value().device();
+  }
+
   /** All weights by name, in model order. */
   public Map<String, Parameter> parameters() {
     return Names.of(this);
@@ -118,15 +136,14 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   /**
    * What the head reads.
    *
-   * @param ids (B, T) int64
+   * @param ids (B, T) int64, on the CPU or where the weights are
    * @param state advanced past the ids; null for sequences that begin and end here
    * @return (B, T, d)
    * @throws BadInput if an id is not in the vocabulary
    */
   public Var hidden(Tape tape, Tensor ids, @Nullable ModelState state) {
-    refuseForeignIds(ids);
     try (Scope scope = new Scope()) {
-      Var x = Ops.embedding(tape, embedding, ids);
+      Var x = embed(tape, ids);
       for (int i = 0; i < blocks.size(); i++) {
         x = blocks.get(i).forward(tape, x, state == null ? null : state.layers().get(i));
       }
@@ -143,11 +160,10 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
    * @return 2 + layers tensors (B, T, d)
    */
   public List<Tensor> hiddenStates(Tensor ids) {
-    refuseForeignIds(ids);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       List<Tensor> states = new ArrayList<>();
-      Var x = Ops.embedding(tape, embedding, ids);
+      Var x = embed(tape, ids);
       states.add(scope.keep(x.value()));
       for (Block block : blocks) {
         x = block.forward(tape, x, null);
@@ -198,10 +214,9 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
    * @return logits of the next token, (B, V)
    */
   public Tensor step(Tensor ids, ModelState state) {
-    refuseForeignIds(ids);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor x = Ops.embedding(tape, embedding, ids).value(); // (B, 1, d)
+      Tensor x = embed(tape, ids).value(); // (B, 1, d)
       for (int i = 0; i < blocks.size(); i++) {
         x = blocks.get(i).step(x, state.layers().get(i));
       }
@@ -219,12 +234,14 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
       Var hidden = hidden(tape, batch.ids(), null);
       Var rows = Ops.reshape(tape, hidden, -1, config.width());
       Tensor targets = batch.targets().reshape(-1);
-      if (batch.labelled() < batch.tokens()) {
+      if (batch.labelled() < batch.tokens() && targets.device().is_cpu()) {
         // The head costs as much as the rest of a small model: not for rows without a label.
+        // Which these are must be known to the host; of targets on a GPU it does not ask.
         Tensor labelled = targets.ne(new Scalar(LinearCrossEntropy.IGNORED)).nonzero().squeeze(1);
-        rows = Ops.selectRows(tape, rows, labelled);
+        rows = Ops.selectRows(tape, rows, there(labelled));
         targets = targets.index_select(0, labelled);
       }
+      targets = there(targets);
       Var loss = KernelOps.meanCrossEntropy(tape, rows, headWeight(), targets, batch.labelled());
       scope.keep(loss.value());
       return loss;
@@ -240,7 +257,7 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
       Tensor losses =
           Kernels.of(rows)
               .linearCrossEntropy()
-              .forward(rows, headWeight().value(), batch.targets().reshape(-1), 1, false)
+              .forward(rows, headWeight().value(), there(batch.targets().reshape(-1)), 1, false)
               .losses();
       return scope.keep(losses.reshape(batch.ids().size(0), batch.ids().size(1)));
     }
@@ -250,11 +267,24 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     return head == null ? embedding : head;
   }
 
+  private Var embed(Tape tape, Tensor ids) {
+    refuseForeignIds(ids);
+    return Ops.embedding(tape, embedding, there(ids));
+  }
+
+  /** Numbers where the weights are; to a GPU by way of pinned memory, so that nobody waits. */
+  private Tensor there(Tensor ids) {
+    Device device = device();
+    if (ids.device().equals(device)) return ids;
+    Tensor from = ids.device().is_cpu() && device.is_cuda() ? ids.pin_memory() : ids;
+    return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
+  }
+
   private void refuseForeignIds(Tensor ids) {
     if (ids.numel() == 0) {
       throw new BadInput("no ids", "expected at least one", "pass a sequence");
     }
-    if (ids.is_cuda()) return; // Checked where they were made: a look here would wait for the GPU.
+    if (!ids.device().is_cpu()) return; // A look would wait for the GPU; its kernels check.
     try (Scope scope = new Scope()) {
       long low = ids.min().item_long(), high = ids.max().item_long();
       if (low >= 0 && high < config.vocabulary()) return;

@@ -11,6 +11,7 @@ import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.op.SetGather;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -29,8 +30,8 @@ public final class KernelOps {
         keeping(input, gain, out.scale()),
         dy -> {
           RmsNorm.Gradients g = op.backward(input, gain, out.scale(), dy);
-          x.addGradient(g.x());
-          if (weight != null && g.weight() != null) weight.addGradient(g.weight());
+          x.giveGradient(g.x());
+          if (weight != null && g.weight() != null) weight.giveGradient(g.weight());
         });
   }
 
@@ -44,8 +45,8 @@ public final class KernelOps {
         keeping(g, u),
         dy -> {
           var gradients = op.backward(g, u, dy);
-          gate.addGradient(gradients.gate());
-          up.addGradient(gradients.up());
+          gate.giveGradient(gradients.gate());
+          up.giveGradient(gradients.up());
         });
   }
 
@@ -56,7 +57,7 @@ public final class KernelOps {
         op.forward(x.value(), cos, sin),
         inputs(x),
         keeping(cos, sin),
-        dy -> x.addGradient(op.backward(dy, cos, sin)));
+        dy -> x.giveGradient(op.backward(dy, cos, sin)));
   }
 
   /** {@link org.bmojo.kernels.op.InnovationScore}. */
@@ -69,9 +70,20 @@ public final class KernelOps {
         keeping(input, guess),
         de -> {
           var g = op.backward(input, guess, de);
-          x.addGradient(g.x());
-          predicted.addGradient(g.predicted());
+          x.giveGradient(g.x());
+          predicted.giveGradient(g.predicted());
         });
+  }
+
+  /** {@link SetGather}; {@code past} is constant and may be null. */
+  public static Var gatherSets(Tape tape, @Nullable Tensor past, Var fresh, SetGather.Sets sets) {
+    SetGather op = Kernels.of(fresh.value()).setGather();
+    long before = past == null ? 0 : past.size(1), tokens = fresh.value().size(1);
+    return tape.record(
+        op.forward(past, fresh.value(), sets),
+        inputs(fresh),
+        keeping(sets.rows(), sets.positions()),
+        dy -> fresh.giveGradient(op.backward(sets, before, tokens, dy)));
   }
 
   /** A recurrent operation's output and the state it leaves, which carries no gradient. */
@@ -92,9 +104,9 @@ public final class KernelOps {
             keeping(in.x(), in.weight(), in.bias(), initial),
             dy -> {
               CausalConv.Gradients g = op.backward(in, dy);
-              x.addGradient(g.x());
-              weight.addGradient(g.weight());
-              if (bias != null && g.bias() != null) bias.addGradient(g.bias());
+              x.giveGradient(g.x());
+              weight.giveGradient(g.weight());
+              if (bias != null && g.bias() != null) bias.giveGradient(g.bias());
             });
     return new WithState(y, out.last());
   }
@@ -141,14 +153,14 @@ public final class KernelOps {
                 out.checkpoints()),
             dy -> {
               SelectiveScan.Gradients g = op.backward(in, out.checkpoints(), dy, null);
-              u.addGradient(g.u());
-              delta.addGradient(g.delta());
-              a.addGradient(g.a());
-              b.addGradient(g.b());
-              c.addGradient(g.c());
-              d.addGradient(g.d());
-              z.addGradient(g.z());
-              deltaBias.addGradient(g.deltaBias());
+              u.giveGradient(g.u());
+              delta.giveGradient(g.delta());
+              a.giveGradient(g.a());
+              b.giveGradient(g.b());
+              c.giveGradient(g.c());
+              d.giveGradient(g.d());
+              z.giveGradient(g.z());
+              deltaBias.giveGradient(g.deltaBias());
             });
     return new WithState(y, out.last());
   }
@@ -214,14 +226,14 @@ public final class KernelOps {
             out.logSumExp()),
         dy -> {
           MemoryAttention.Gradients g = op.backward(in, out, dy);
-          q.addGradient(g.q());
+          q.giveGradient(g.q());
           addStream(window, g.window());
           if (fading != null && g.fading() != null) addStream(fading, g.fading());
           if (eidetic != null && g.eidetic() != null) {
-            eidetic.q().addGradient(g.eidetic().q());
-            eidetic.k().addGradient(g.eidetic().k());
-            eidetic.v().addGradient(g.eidetic().v());
-            eidetic.bias().addGradient(g.eidetic().bias());
+            eidetic.q().giveGradient(g.eidetic().q());
+            eidetic.k().giveGradient(g.eidetic().k());
+            eidetic.v().giveGradient(g.eidetic().v());
+            eidetic.bias().giveGradient(g.eidetic().bias());
           }
         });
   }
@@ -259,8 +271,8 @@ public final class KernelOps {
         inputs(hidden, weight),
         keeping(dHidden, dWeight),
         dy -> {
-          if (dHidden != null) hidden.addGradient(dHidden.mul(dy.to(dHidden.scalar_type())));
-          if (dWeight != null) weight.addGradient(dWeight.mul(dy.to(dWeight.scalar_type())));
+          if (dHidden != null) hidden.giveGradient(dHidden.mul(dy.to(dHidden.scalar_type())));
+          if (dWeight != null) weight.giveGradient(dWeight.mul(dy.to(dWeight.scalar_type())));
         });
   }
 }

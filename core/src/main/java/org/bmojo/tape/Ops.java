@@ -1,7 +1,7 @@
 package org.bmojo.tape;
 
+import static org.bmojo.kernels.torch.Tensors.as;
 import static org.bmojo.kernels.torch.Tensors.cat;
-import static org.bmojo.kernels.torch.Tensors.range;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 import static org.bmojo.tape.Tape.inputs;
@@ -36,7 +36,7 @@ public final class Ops {
         a.value().mul(scalar(factor)),
         inputs(a),
         keeping(),
-        dy -> a.addGradient(dy.mul(scalar(factor))));
+        dy -> a.giveGradient(dy.mul(scalar(factor))));
   }
 
   /** The mean of all elements, a scalar. */
@@ -61,15 +61,17 @@ public final class Ops {
     try (Scope scope = new Scope()) {
       Tensor input = x.value(), w = weight.value();
       Tensor product = input.matmul(w.t());
-      Tensor y = scope.keep(bias == null ? product : product.add(bias.value()));
+      Tensor y = scope.keep(bias == null ? product : product.add(as(bias.value(), product)));
       return tape.record(
           y,
           inputs(x, weight, bias),
           keeping(input, w),
           dy -> {
             Tensor rows = dy.reshape(-1, w.size(0)); // (M, out)
-            if (x.needsGradient()) x.addGradient(dy.matmul(w));
-            if (weight.needsGradient()) {
+            x.addGradientProduct(dy, w);
+            if (weight instanceof Parameter p) {
+              p.addGradientProduct(0, rows.t(), input.reshape(-1, w.size(1)));
+            } else if (weight.needsGradient()) {
               weight.addGradient(rows.t().matmul(input.reshape(-1, w.size(1))));
             }
             if (bias != null) bias.addGradient(rows.sum(0));
@@ -90,9 +92,9 @@ public final class Ops {
           inputs(x, weight),
           keeping(input, w),
           dy -> {
-            if (x.needsGradient()) x.addGradient(dy.matmul(w));
+            x.addGradientProduct(dy, w);
             Tensor rows = dy.reshape(-1, count);
-            weight.addGradientRows(from, rows.t().matmul(input.reshape(-1, w.size(1))));
+            weight.addGradientProduct(from, rows.t(), input.reshape(-1, w.size(1)));
           });
     }
   }
@@ -117,7 +119,7 @@ public final class Ops {
         dy -> {
           Tensor dx = zeros(dy, shape);
           dx.narrow(-1, from, count).copy_(dy);
-          x.addGradient(dx);
+          x.giveGradient(dx);
         });
   }
 
@@ -184,37 +186,7 @@ public final class Ops {
           dy -> {
             Tensor dx = torch.zeros_like(dy);
             dx.narrow(1, 0, tokens - 1).copy_(dy.narrow(1, 1, tokens - 1));
-            x.addGradient(dx);
-          });
-    }
-  }
-
-  /**
-   * Rows of a sequence by number, some of them from a constant past.
-   *
-   * @param past (B, P, …) rows 0 … P−1, or null for P = 0
-   * @param x (B, T, …) rows P … P+T−1
-   * @param rows (B, S) int64
-   * @return (B, S, …)
-   */
-  public static Var gatherRows(Tape tape, @Nullable Tensor past, Var x, Tensor rows) {
-    try (Scope scope = new Scope()) {
-      Tensor source = past == null ? x.value() : cat(1, past, x.value());
-      long batch = source.size(0), length = source.size(1), tokens = x.value().size(1);
-      long[] shape = Shapes.of(x.value());
-      long[] gathered = shape.clone();
-      gathered[1] = rows.size(1);
-      Tensor flat = scope.keep(flatRows(rows, length));
-      Tensor y = source.reshape(batch * length, -1).index_select(0, flat).reshape(gathered);
-      return tape.record(
-          scope.keep(y),
-          inputs(x),
-          keeping(flat),
-          dy -> {
-            Tensor ds = zeros(dy, batch * length, dy.numel() / flat.numel());
-            ds.index_add_(0, flat, dy.reshape(flat.numel(), -1));
-            Tensor own = ds.reshape(batch, length, -1).narrow(1, length - tokens, tokens);
-            x.addGradient(own.reshape(shape));
+            x.giveGradient(dx);
           });
     }
   }
@@ -229,13 +201,7 @@ public final class Ops {
         dy -> {
           Tensor dx = zeros(dy, shape);
           dx.index_copy_(0, rows, dy);
-          x.addGradient(dx);
+          x.giveGradient(dx);
         });
-  }
-
-  private static Tensor flatRows(Tensor rows, long length) {
-    Tensor offsets =
-        range(rows, 0, rows.size(0)).mul(scalar(length)).to(rows.scalar_type()).unsqueeze(1);
-    return rows.add(offsets).reshape(-1);
   }
 }

@@ -57,10 +57,10 @@ public final class StateOps {
             keeping(in.q(), in.k(), in.v(), in.g(), initial, out.checkpoints()),
             dy -> {
               Ssd.Gradients d = op.backward(in, out.checkpoints(), dy, null);
-              q.addGradient(d.q());
-              k.addGradient(d.k());
-              v.addGradient(d.v());
-              g.addGradient(d.g());
+              q.giveGradient(d.q());
+              k.giveGradient(d.k());
+              v.giveGradient(d.v());
+              g.giveGradient(d.g());
             });
     if (state != null) state.set(out.last());
     return y;
@@ -84,11 +84,11 @@ public final class StateOps {
             keeping(in.q(), in.k(), in.v(), in.beta(), in.g(), initial, out.checkpoints()),
             dy -> {
               GatedDelta.Gradients d = op.backward(in, out.checkpoints(), dy, null);
-              q.addGradient(d.q());
-              k.addGradient(d.k());
-              v.addGradient(d.v());
-              beta.addGradient(d.beta());
-              g.addGradient(d.g());
+              q.giveGradient(d.q());
+              k.giveGradient(d.k());
+              v.giveGradient(d.v());
+              beta.giveGradient(d.beta());
+              g.giveGradient(d.g());
             });
     if (state != null) state.set(out.last());
     return y;
@@ -111,9 +111,9 @@ public final class StateOps {
             keeping(in.q(), in.k(), in.g(), initial, out.z(), out.checkpoints()),
             dz -> {
               GatedRidge.Gradients d = op.backward(in, out, dz, null);
-              q.addGradient(d.q());
-              k.addGradient(d.k());
-              g.addGradient(d.g());
+              q.giveGradient(d.q());
+              k.giveGradient(d.k());
+              g.giveGradient(d.g());
             });
     if (state != null) state.set(out.last());
     return z;

@@ -53,12 +53,25 @@ public sealed class Var permits Parameter {
 
   /** Adds to the gradient; called by operations' backward passes. */
   public void addGradient(Tensor g) {
+    add(g, false);
+  }
+
+  /**
+   * The same with a tensor that the caller made for this and keeps no hold on: later additions may
+   * go into it.
+   */
+  public void giveGradient(Tensor g) {
+    add(g, true);
+  }
+
+  void add(Tensor g, boolean given) {
     if (!needsGradient) return;
     Tensor before = gradient;
     if (before == null) {
-      // Kept as it is, perhaps shared with another variable: the next addition makes a copy.
+      // Kept as it is; if perhaps shared with another variable, the next addition makes a copy.
       gradient = g;
       g.retainReference();
+      ownsGradient = given;
     } else if (ownsGradient) {
       before.add_(g);
     } else {
@@ -67,6 +80,21 @@ public sealed class Var permits Parameter {
       before.releaseReference();
       gradient = sum;
       ownsGradient = true;
+    }
+  }
+
+  /**
+   * Adds dy · w to the gradient: where there is one already, in the product's own last step.
+   *
+   * @param dy (…, out)
+   * @param w (out, in)
+   */
+  final void addGradientProduct(Tensor dy, Tensor w) {
+    if (!needsGradient) return;
+    if (gradient != null && ownsGradient && gradient.is_contiguous()) {
+      gradient.view(-1, w.size(1)).addmm_(dy.reshape(-1, w.size(0)), w);
+    } else {
+      giveGradient(dy.matmul(w));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.bmojo.train;
 
+import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.tape.Parameter;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** AdamW with clipping by the gradients' joint norm. */
 public final class Optimizer implements AutoCloseable {
@@ -49,6 +51,7 @@ public final class Optimizer implements AutoCloseable {
   private final Settings settings;
   private final Map<String, Parameter> parameters;
   private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private List<AdamW.Slot> slots = List.of();
   private long steps;
 
   /** Starts from zero moments. */
@@ -58,10 +61,9 @@ public final class Optimizer implements AutoCloseable {
     try (Scope scope = new Scope()) {
       parameters.forEach((name, p) -> {
         p.own(); // Steps are written into the weights.
-        long[] shape = Shapes.of(p.value());
-        moments.put(
-            name,
-            new Moments(new Owned(zeros(p.value(), shape)), new Owned(zeros(p.value(), shape))));
+        Tensor w = p.master();
+        long[] shape = Shapes.of(w);
+        moments.put(name, new Moments(new Owned(zeros(w, shape)), new Owned(zeros(w, shape))));
       });
     }
   }
@@ -77,27 +79,54 @@ public final class Optimizer implements AutoCloseable {
    * @return the gradients' joint norm before clipping; if it is not finite, nothing was updated
    */
   public double step(double learningRate) {
-    List<AdamW.Slot> slots = new ArrayList<>();
+    try (Scope scope = new Scope()) {
+      double norm = queue(learningRate, null).item_double();
+      if (!Double.isFinite(norm)) undo();
+      return norm;
+    }
+  }
+
+  /**
+   * The same without waiting for a GPU: the update counts, whatever the norm turns out to be.
+   *
+   * @param loss a scalar that must be finite as well for anything to be updated, or null
+   * @return the norm, a float64 scalar where the gradients are; NaN if the loss is not finite
+   */
+  Tensor queue(double learningRate, @Nullable Tensor loss) {
+    try (Scope scope = new Scope()) {
+      List<AdamW.Slot> now = slots();
+      AdamW adamW = Kernels.of(now.getFirst().weight()).adamW();
+      Tensor norm = adamW.gradientNorm(now);
+      if (loss != null) norm = norm.add(loss.mul(scalar(0)));
+      steps++;
+      var all =
+          new AdamW.Settings(
+              learningRate, settings.beta1, settings.beta2, settings.eps, steps, settings.clip);
+      adamW.step(now, all, norm);
+      clearGradients();
+      return scope.keep(norm);
+    }
+  }
+
+  /** Takes an update back that turned out to have changed nothing. */
+  void undo() {
+    steps--;
+  }
+
+  /** What has a gradient: the same list as long as these are the same. */
+  private List<AdamW.Slot> slots() {
+    List<AdamW.Slot> found = new ArrayList<>();
     parameters.forEach((name, p) -> {
       Tensor gradient = p.gradient();
       Moments m = moments.get(name);
       if (gradient == null || m == null) return;
       double decay = p.decays() ? settings.decay : 0;
-      slots.add(new AdamW.Slot(p.value(), gradient, m.first.get(), m.second.get(), decay));
+      Tensor copy = p.isMixed() ? p.value() : null;
+      found.add(new AdamW.Slot(p.master(), copy, gradient, m.first.get(), m.second.get(), decay));
     });
-    if (slots.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
-    AdamW adamW = Kernels.of(slots.getFirst().weight()).adamW();
-    double norm = adamW.gradientNorm(slots);
-    if (Double.isFinite(norm)) {
-      double scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1;
-      steps++;
-      adamW.step(
-          slots,
-          new AdamW.Settings(
-              learningRate, settings.beta1, settings.beta2, settings.eps, steps, scale));
-    }
-    clearGradients();
-    return norm;
+    if (found.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
+    if (!found.equals(slots)) slots = List.copyOf(found);
+    return slots;
   }
 
   /** Forgets the gradients at hand. */

@@ -1,12 +1,18 @@
 package org.bmojo.train;
 
+import static org.bmojo.kernels.torch.Tensors.scalar;
+import static org.bmojo.kernels.torch.Tensors.stack;
+
 import java.util.List;
 import org.bmojo.data.BatchSource;
+import org.bmojo.kernels.torch.Later;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The training loop: batch, loss, gradients, clip, update. Whatever else happens is the caller's.
@@ -30,10 +36,20 @@ public final class Trainer implements AutoCloseable {
     List<Batch> batches(long number);
   }
 
-  /** Is handed every update as it happens: to print, evaluate, save or stop. */
+  /**
+   * Is handed every update: to print, evaluate, save or stop.
+   *
+   * <p>A GPU is given the next update before the last one is reported, so that it never waits for
+   * the host. A listener that looks at the model while it is told, says so for that update.
+   */
   public interface Listener {
-    /** Returns whether to go on. */
+    /** Returns whether to go on; on a GPU, an update that was queued by then is reported still. */
     boolean stepped(Step step);
+
+    /** Whether the model must stand still while update {@code number} is reported. */
+    default boolean looksAtModel(long number) {
+      return false;
+    }
   }
 
   private final LanguageModel model;
@@ -62,10 +78,33 @@ public final class Trainer implements AutoCloseable {
         listener);
   }
 
-  /** Runs until the schedule's last step or until the listener has had enough. */
+  /**
+   * Runs until the schedule's last step or until the listener has had enough.
+   *
+   * @throws DivergedException if the loss or the gradient is no longer finite; nothing was updated
+   */
   public void run(BatchSupplier data, Listener listener) {
-    while (optimizer.steps() < schedule.steps()) {
-      if (!listener.stepped(step(data))) return;
+    boolean ahead = !model.device().is_cpu();
+    Pending last = null;
+    try {
+      while (optimizer.steps() < schedule.steps()) {
+        Pending next = queue(data);
+        if (last != null && !listener.stepped(finish(last))) {
+          last = null;
+          listener.stepped(finish(next));
+          return;
+        }
+        last = next;
+        if (!ahead || listener.looksAtModel(next.number)) {
+          last = null;
+          if (!listener.stepped(finish(next))) return;
+        }
+      }
+      Pending end = last;
+      last = null;
+      if (end != null) listener.stepped(finish(end));
+    } finally {
+      if (last != null) last.numbers.close();
     }
   }
 
@@ -75,32 +114,52 @@ public final class Trainer implements AutoCloseable {
    * @throws DivergedException if the loss or the gradient is no longer finite; nothing was updated
    */
   public Step step(BatchSupplier data) {
+    return finish(queue(data));
+  }
+
+  /** An update that the device may not have reached yet; its numbers are loss and norm. */
+  private record Pending(long number, double rate, long tokens, Later numbers) {}
+
+  private Pending queue(BatchSupplier data) {
     long number = optimizer.steps() + 1;
-    double loss = 0;
     long tokens = 0;
     try (Scope scope = new Scope()) {
       List<Batch> batches = data.batches(number);
       long labelled = batches.stream().mapToLong(Batch::labelled).sum();
+      Tensor loss = null;
       for (Batch batch : batches) {
         // Every labelled token counts the same, whatever batch it came in.
         double share = (double) batch.labelled() / Math.max(1, labelled);
         try (Scope pass = new Scope();
             Tape tape = Tape.recording()) {
           Var mean = model.loss(tape, batch);
-          loss += mean.value().item_double() * share;
+          Tensor part = mean.value().to(ScalarType.Double).mul(scalar(share));
+          loss = pass.keep(loss == null ? part : loss.add(part));
           tokens += batch.tokens();
           tape.backward(mean, share);
         }
       }
+      if (loss == null) throw new IllegalStateException("an update without batches");
+      double rate = schedule.rate(number);
+      Tensor norm = optimizer.queue(rate, loss);
+      Later numbers = new Later(stack(0, loss, norm));
+      return new Pending(number, rate, tokens, numbers);
     }
-    double rate = schedule.rate(number);
-    if (!Double.isFinite(loss)) {
-      optimizer.clearGradients();
-      throw new DivergedException("loss", loss, number, rate);
+  }
+
+  private Step finish(Pending pending) {
+    double[] numbers;
+    try (Later later = pending.numbers) {
+      numbers = later.get();
     }
-    double norm = optimizer.step(rate);
-    if (!Double.isFinite(norm)) throw new DivergedException("gradient norm", norm, number, rate);
-    return new Step(number, loss, norm, rate, tokens);
+    double loss = numbers[0], norm = numbers[1];
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      optimizer.undo();
+      boolean lost = !Double.isFinite(loss);
+      throw new DivergedException(
+          lost ? "loss" : "gradient norm", lost ? loss : norm, pending.number, pending.rate);
+    }
+    return new Step(pending.number, loss, norm, pending.rate, pending.tokens);
   }
 
   @Override

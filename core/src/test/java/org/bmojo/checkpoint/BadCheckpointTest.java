@@ -46,7 +46,7 @@ class BadCheckpointTest {
         Optimizer optimizer = new Optimizer(model.parameters(), Optimizer.Settings.STANDARD)) {
       var settings =
           new TrainingState.Settings(
-              "x", 1, 0, 1, 1, 1, Schedule.cosine(1, 1), Optimizer.Settings.STANDARD);
+              "x", 1, 0, 1, 1, 1, 1, Schedule.cosine(1, 1), Optimizer.Settings.STANDARD);
       var state = new TrainingState(0, BatchSource.Position.START, settings);
       Checkpoint.save(folder, model, new ByteTokenizer(), optimizer, state);
     }

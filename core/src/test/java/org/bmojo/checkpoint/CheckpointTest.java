@@ -30,7 +30,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CheckpointTest {
   private static final Schedule SCHEDULE = Schedule.cosine(1e-2, 20);
   private static final TrainingState.Settings SETTINGS =
-      new TrainingState.Settings("a text", 5, 0.1, 2, 13, 7, SCHEDULE, Optimizer.Settings.STANDARD);
+      new TrainingState.Settings(
+          "a text", 5, 0.1, 2, 1, 13, 7, SCHEDULE, Optimizer.Settings.STANDARD);
 
   @TempDir Path home = Path.of("");
 

@@ -68,7 +68,7 @@ class KilledSaveTest {
     public static void main(String[] args) {
       var settings =
           new TrainingState.Settings(
-              "x", 1, 0, 1, 1, 1, Schedule.cosine(1, 1), Optimizer.Settings.STANDARD);
+              "x", 1, 0, 1, 1, 1, 1, Schedule.cosine(1, 1), Optimizer.Settings.STANDARD);
       try (LanguageModel model = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1);
           Optimizer optimizer = new Optimizer(model.parameters(), Optimizer.Settings.STANDARD)) {
         for (long n = Long.parseLong(args[1]); ; n++) {

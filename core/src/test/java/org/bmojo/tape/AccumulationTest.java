@@ -80,11 +80,25 @@ class AccumulationTest {
   void rowsStartFromZerosOfTheirOwn() {
     backward(2, 1);
     p.clearGradient();
-    p.addGradientRows(1, torch.ones(2, 3).to(values.scalar_type()));
+    p.addGradientProduct(1, ones(2, 1), ones(1, 3));
     assertThat(numbers(p)).containsExactly(0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0);
     backward(2, 1);
-    p.addGradientRows(3, torch.ones(1, 3).to(values.scalar_type()));
+    p.addGradientProduct(3, ones(1, 2), ones(2, 3).div(scalar(2)));
     assertThat(numbers(p)).containsExactly(2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3);
+  }
+
+  @Test
+  void aProductOfAllRowsReplacesWhatWasCleared() {
+    backward(2, 1);
+    p.clearGradient();
+    p.addGradientProduct(0, ones(4, 5), ones(5, 3));
+    assertThat(numbers(p)).containsOnly(5);
+    p.addGradientProduct(0, ones(4, 1), ones(1, 3));
+    assertThat(numbers(p)).containsOnly(6);
+  }
+
+  private Tensor ones(long... shape) {
+    return torch.ones(shape).to(values.scalar_type());
   }
 
   @Test

@@ -3,12 +3,10 @@ package org.bmojo.tape;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.bmojo.kernels.torch.Tensors.cat;
 import static org.bmojo.kernels.torch.Tensors.scalar;
-import static org.bmojo.kernels.torch.Tensors.stack;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import org.bmojo.kernels.contract.Draw;
 import org.bmojo.kernels.torch.Scope;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -136,35 +134,6 @@ class OpsTest {
             .check(draw.normal(2, tokens, 3));
       }
     }
-  }
-
-  @Test
-  void gatherRows() {
-    try (Scope scope = new Scope()) {
-      Tensor past = draw.normal(2, 3, 2, 4);
-      // Some rows twice, some never, some of the past.
-      Tensor rows = Tensor.create(new long[] {0, 7, 7, 4, 2, 3, 3, 1, 0, 6}, 2, 5);
-      new Twin(
-              "gatherRows",
-              (tape, in) -> Ops.gatherRows(tape, past, in[0], rows),
-              in -> gathered(cat(1, past, in[0]), rows))
-          .check(draw.normal(2, 5, 2, 4));
-      Tensor own = rows.remainder(new Scalar(5L));
-      new Twin(
-              "gatherRows without a past",
-              (tape, in) -> Ops.gatherRows(tape, null, in[0], own),
-              in -> gathered(in[0], own))
-          .check(draw.normal(2, 5));
-    }
-  }
-
-  /** One sequence after another. */
-  private static Tensor gathered(Tensor source, Tensor rows) {
-    Tensor[] parts = new Tensor[(int) rows.size(0)];
-    for (int b = 0; b < parts.length; b++) {
-      parts[b] = source.select(0, b).index_select(0, rows.select(0, b));
-    }
-    return stack(0, parts);
   }
 
   @Test

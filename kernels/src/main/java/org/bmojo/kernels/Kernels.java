@@ -21,6 +21,7 @@ import org.bmojo.kernels.cuda.CudaRmsNorm;
 import org.bmojo.kernels.cuda.CudaRoom;
 import org.bmojo.kernels.cuda.CudaRotary;
 import org.bmojo.kernels.cuda.CudaSelectiveScan;
+import org.bmojo.kernels.cuda.CudaSetGather;
 import org.bmojo.kernels.cuda.CudaSwiGlu;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
@@ -33,6 +34,7 @@ import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.op.SetGather;
 import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.op.SwiGlu;
 import org.bmojo.kernels.reference.ReferenceAdamW;
@@ -46,6 +48,7 @@ import org.bmojo.kernels.reference.ReferenceMemoryAttention;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
+import org.bmojo.kernels.reference.ReferenceSetGather;
 import org.bmojo.kernels.reference.ReferenceSsd;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
 import org.bytedeco.pytorch.Tensor;
@@ -57,6 +60,7 @@ public record Kernels(
     CausalConv causalConv,
     MemoryAttention memoryAttention,
     EideticSelect eideticSelect,
+    SetGather setGather,
     InnovationScore innovationScore,
     RmsNorm rmsNorm,
     Rotary rotary,
@@ -75,6 +79,7 @@ public record Kernels(
           new ReferenceCausalConv(),
           new ReferenceMemoryAttention(),
           new ReferenceEideticSelect(),
+          new ReferenceSetGather(),
           new ReferenceInnovationScore(),
           new ReferenceRmsNorm(),
           new ReferenceRotary(),
@@ -135,6 +140,7 @@ public record Kernels(
             new CudaCausalConv(),
             new CudaMemoryAttention(REFERENCE.memoryAttention),
             new CudaEideticSelect(REFERENCE.eideticSelect),
+            new CudaSetGather(REFERENCE.setGather),
             new CudaInnovationScore(),
             new CudaRmsNorm(),
             new CudaRotary(),
@@ -155,6 +161,7 @@ public record Kernels(
             new CpuCausalConv(),
             new CpuMemoryAttention(),
             new CpuEideticSelect(),
+            REFERENCE.setGather,
             new CpuInnovationScore(),
             new CpuRmsNorm(),
             new CpuRotary(),

@@ -165,7 +165,7 @@ final class CpuWorks {
    */
   private static Work adamW(long[] s) {
     Tensor w = normal(s), g = normal(s), m = normal(s), v = normal(s).abs();
-    List<AdamW.Slot> slots = List.of(new AdamW.Slot(w, g, m, v, 0.1));
+    List<AdamW.Slot> slots = List.of(new AdamW.Slot(w, null, g, m, v, 0.1));
     var settings = new AdamW.Settings(0, 0.9, 0.95, 1e-8, 100, 1);
     return new Work(
         name("AdamW step", s),
@@ -176,9 +176,9 @@ final class CpuWorks {
   }
 
   private static List<Tensor> adamW(Kernels room, List<AdamW.Slot> slots, AdamW.Settings settings) {
-    double norm = room.adamW().gradientNorm(slots);
-    room.adamW().step(slots, settings);
-    return List.of(torch.scalar_tensor(new Scalar(norm)));
+    Tensor norm = room.adamW().gradientNorm(slots);
+    room.adamW().step(slots, settings, norm);
+    return List.of(norm);
   }
 
   private static double elements(long[] s) {

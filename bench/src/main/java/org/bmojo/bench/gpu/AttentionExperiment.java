@@ -48,6 +48,10 @@ record AttentionExperiment() implements Experiment {
                   normal(F32, b, chunks, h, e)));
     }
 
+    String title() {
+      return String.format("%d×%d, %d×%d, W %d F %d E %d", b, t, h, d, w, f, e);
+    }
+
     /** Logits that count, over the whole batch and all heads. */
     double pairs() {
       double sum = 0;
@@ -81,7 +85,8 @@ record AttentionExperiment() implements Experiment {
             new Size(2, 207, 0, 4, 2, 64, 32, 32, 13, 16),
             new Size(1, 63, 41, 2, 2, 128, 16, 24, 20, 16),
             new Size(1, 64, 0, 2, 1, 32, 1000, 0, 0, 16),
-            new Size(2, 130, 10, 2, 1, 128, 32, 0, 128, 64))) {
+            new Size(2, 130, 10, 2, 1, 128, 32, 0, 128, 64),
+            new Size(1, 300, 5, 4, 2, 96, 64, 64, 200, 128))) {
       Inputs in = size.inputs(type), truth = exact(in);
       Tensor dOut = normal(type, size.b, size.t, size.h, size.d);
       var out = room.memoryAttention().forward(in);
@@ -116,20 +121,26 @@ record AttentionExperiment() implements Experiment {
         List.of(
             new Size(4, 4096, 0, 16, 16, 128, 1024, 0, 0, 128),
             new Size(4, 4096, 0, 16, 16, 128, 512, 512, 0, 128),
-            new Size(4, 4096, 0, 16, 16, 128, 512, 512, 128, 128))) {
+            new Size(4, 4096, 0, 16, 16, 128, 512, 512, 128, 128),
+            new Size(16, 2048, 0, 12, 12, 64, 1024, 0, 0, 128),
+            new Size(16, 2048, 0, 12, 12, 64, 512, 512, 0, 128),
+            new Size(16, 2048, 0, 12, 12, 64, 512, 512, 128, 128))) {
       Inputs in = size.inputs(BF16);
-      String title = String.format(" 4 × 4096, 16 × 128, W %d, F %d, E %d", size.w, size.f, size.e);
+      Tensor dOut = normal(BF16, size.b, size.t, size.h, size.d);
       double operations = 4.0 * size.pairs() * size.d;
       timings.add(
           new Timing(
-              "forward" + title, 0, operations, List.of(() -> room.memoryAttention().forward(in))));
+              "forward " + size.title(),
+              0,
+              operations,
+              List.of(() -> room.memoryAttention().forward(in))));
       var out = room.memoryAttention().forward(in);
       timings.add(
           new Timing(
               "backward",
               0,
               2.5 * operations,
-              List.of(() -> room.memoryAttention().backward(in, out, in.q()))));
+              List.of(() -> room.memoryAttention().backward(in, out, dOut))));
     }
     return timings;
   }

@@ -274,6 +274,7 @@ final class Experiments {
     private static AdamW.Slot slot(ScalarType gradient, long... shape) {
       return new AdamW.Slot(
           normal(F32, shape),
+          gradient == BF16 ? normal(BF16, shape) : null,
           normal(gradient, shape),
           normal(F32, shape),
           uniform(0, 1, F32, shape),
@@ -288,40 +289,52 @@ final class Experiments {
               .map(s ->
                   new AdamW.Slot(
                       wide(s.weight()),
+                      null,
                       wide(s.gradient()),
                       wide(s.first()),
                       wide(s.second()),
                       s.decay()))
               .toList();
       var settings = new AdamW.Settings(1e-3, 0.9, 0.95, 1e-8, 3, 0.5);
-      double norm = room.adamW().gradientNorm(slots), truth = TRUTH.adamW().gradientNorm(exact);
-      room.adamW().step(slots, settings);
-      TRUTH.adamW().step(exact, settings);
+      Tensor norm = room.adamW().gradientNorm(slots), truth = TRUTH.adamW().gradientNorm(exact);
+      room.adamW().step(slots, settings, norm);
+      TRUTH.adamW().step(exact, settings, truth);
       List<Proof> proofs = new ArrayList<>();
-      proofs.add(
-          new Proof(
-              "norm", Tensor.create(new double[] {norm}), Tensor.create(new double[] {truth})));
+      proofs.add(new Proof("norm", norm, truth));
       for (int i = 0; i < slots.size(); i++) {
         proofs.add(new Proof("weight", slots.get(i).weight(), exact.get(i).weight()));
         proofs.add(new Proof("first", slots.get(i).first(), exact.get(i).first()));
         proofs.add(new Proof("second", slots.get(i).second(), exact.get(i).second()));
+        Tensor copy = slots.get(i).copy();
+        if (copy != null) proofs.add(new Proof("copy", copy, exact.get(i).weight()));
       }
       return proofs;
     }
 
     @Override
     public List<Timing> time(Kernels room) {
-      List<AdamW.Slot> slots = IntStream.range(0, 50).mapToObj(i -> slot(F32, 2048, 1280)).toList();
-      var settings = new AdamW.Settings(1e-3, 0.9, 0.95, 1e-8, 3, 0.5);
       double elements = 50.0 * 2048 * 1280;
       return List.of(
-          new Timing(
-              "step, 131M parameters, 50 tensors",
-              28 * elements,
-              0,
-              List.of(() -> room.adamW().step(slots, settings))),
-          new Timing(
-              "gradient norm", 4 * elements, 0, List.of(() -> room.adamW().gradientNorm(slots))));
+          step(room, "step, 131M parameters, 50 tensors", F32, 28 * elements),
+          step(room, "step, bfloat16 gradients and copies", BF16, 28 * elements),
+          norm(room, "gradient norm, float32", F32, 4 * elements),
+          norm(room, "gradient norm, bfloat16", BF16, 2 * elements));
+    }
+
+    private static Timing step(Kernels room, String name, ScalarType gradient, double bytes) {
+      List<AdamW.Slot> slots = many(gradient);
+      var settings = new AdamW.Settings(1e-3, 0.9, 0.95, 1e-8, 3, 0.5);
+      Tensor norm = room.adamW().gradientNorm(slots);
+      return new Timing(name, bytes, 0, List.of(() -> room.adamW().step(slots, settings, norm)));
+    }
+
+    private static Timing norm(Kernels room, String name, ScalarType gradient, double bytes) {
+      List<AdamW.Slot> slots = many(gradient);
+      return new Timing(name, bytes, 0, List.of(() -> room.adamW().gradientNorm(slots)));
+    }
+
+    private static List<AdamW.Slot> many(ScalarType gradient) {
+      return IntStream.range(0, 50).mapToObj(i -> slot(gradient, 2048, 1280)).toList();
     }
   }
 

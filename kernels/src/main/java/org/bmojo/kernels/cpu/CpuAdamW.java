@@ -14,6 +14,7 @@ import org.bmojo.error.BadInput;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.torch.Floats;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -36,12 +37,15 @@ public final class CpuAdamW implements AdamW {
       long to) {}
 
   @Override
-  public double gradientNorm(List<Slot> slots) {
+  public Tensor gradientNorm(List<Slot> slots) {
+    double sum = 0;
+    for (Slot slot : slots) {
+      try (Scope scope = new Scope()) {
+        sum += squares(Floats.of(slot.gradient()));
+      }
+    }
     try (Scope scope = new Scope()) {
-      List<Floats> gradients = slots.stream().map(slot -> Floats.of(slot.gradient())).toList();
-      double sum = 0;
-      for (Floats gradient : gradients) sum += squares(gradient);
-      return Math.sqrt(sum);
+      return scope.keep(Tensors.of(new double[] {Math.sqrt(sum)}).squeeze());
     }
   }
 
@@ -72,11 +76,17 @@ public final class CpuAdamW implements AdamW {
   }
 
   @Override
-  public void step(List<Slot> slots, Settings settings) {
+  public void step(List<Slot> slots, Settings settings, Tensor norm) {
+    double joint = norm.item_double();
+    if (!Double.isFinite(joint)) return;
+    float scale = (float) settings.gradientScale(joint);
     try (Scope scope = new Scope()) {
       List<Part> parts = new ArrayList<>();
       for (Slot slot : slots) cut(slot, parts);
-      Cores.forEach(parts.size(), k -> step(parts.get(k), settings));
+      Cores.forEach(parts.size(), k -> step(parts.get(k), settings, scale));
+      for (Slot slot : slots) {
+        if (slot.copy() != null) slot.copy().copy_(slot.weight());
+      }
     }
   }
 
@@ -103,12 +113,12 @@ public final class CpuAdamW implements AdamW {
         "keep float32 master weights and moments");
   }
 
-  private static void step(Part p, Settings s) {
+  private static void step(Part p, Settings s, float scale) {
     float beta1 = (float) s.beta1(), rest1 = (float) (1 - s.beta1());
     float beta2 = (float) s.beta2(), rest2 = (float) (1 - s.beta2());
     float mean = (float) (1 / (1 - Math.pow(s.beta1(), s.step())));
     float square = (float) (1 / (1 - Math.pow(s.beta2(), s.step())));
-    float scale = (float) s.gradientScale(), rate = (float) -s.learningRate();
+    float rate = (float) -s.learningRate();
     float shrink = (float) (1 - s.learningRate() * p.decay()), eps = (float) s.eps();
     for (long i = p.from(); i < p.to(); i += LANES) {
       int rest = (int) (p.to() - i);

@@ -40,7 +40,7 @@ final class Compiler {
   static final String CACHE_PROPERTY = "bmojo.cuda.cache";
 
   private static final Logger LOG = LoggerFactory.getLogger(Compiler.class);
-  private static final String COMMON = "common.cuh";
+  private static final List<String> HEADERS = List.of("common.cuh", "matrix.cuh", "attention.cuh");
 
   private Compiler() {}
 
@@ -52,36 +52,41 @@ final class Compiler {
    * @throws IllegalStateException with NVRTC's log where the source does not compile
    */
   static byte[] compile(String file, String architecture, List<String> options) {
-    String source = resource(file + ".cu"), common = resource(COMMON);
+    String source = resource(file + ".cu");
+    List<String> headers = HEADERS.stream().map(Compiler::resource).toList();
     List<String> all = new ArrayList<>();
     all.add("--gpu-architecture=" + architecture);
     all.add("--std=c++17");
     all.addAll(options);
-    Path cached = cache().resolve(file + "-" + hash(source, common, all) + ".cubin");
+    Path cached = cache().resolve(file + "-" + hash(source, headers, all) + ".cubin");
     try {
       if (Files.exists(cached)) return Files.readAllBytes(cached);
     } catch (IOException e) {
       LOG.warn("compiling {} again: {} cannot be read: {}", file, cached, e.toString());
     }
     long start = System.nanoTime();
-    byte[] cubin = nvrtc(file + ".cu", source, common, all);
+    byte[] cubin = nvrtc(file + ".cu", source, headers, all);
     LOG.debug("compiled {} {} in {} ms", file, options, (System.nanoTime() - start) / 1_000_000);
     keep(cached, cubin);
     return cubin;
   }
 
-  private static byte[] nvrtc(String name, String source, String common, List<String> options) {
+  private static byte[] nvrtc(
+      String name, String source, List<String> headers, List<String> options) {
     try (PointerScope scope = new PointerScope()) {
       _nvrtcProgram program = new _nvrtcProgram();
-      PointerPointer<BytePointer> headers = new PointerPointer<>(new String[] {common});
-      PointerPointer<BytePointer> names = new PointerPointer<>(new String[] {COMMON});
+      PointerPointer<BytePointer> texts = pointers(headers), names = pointers(HEADERS);
       check(
           name,
           nvrtcCreateProgram(
-              program, new BytePointer(source), new BytePointer(name), 1, headers, names));
+              program,
+              new BytePointer(source),
+              new BytePointer(name),
+              HEADERS.size(),
+              texts,
+              names));
       try {
-        var arguments = new PointerPointer<BytePointer>(options.toArray(String[]::new));
-        int result = nvrtcCompileProgram(program, options.size(), arguments);
+        int result = nvrtcCompileProgram(program, options.size(), pointers(options));
         if (result != 0) {
           throw new IllegalStateException(
               "CUDA kernel " + name + " does not compile with " + options + ":\n" + log(program));
@@ -95,6 +100,10 @@ final class Compiler {
         nvrtcDestroyProgram(program);
       }
     }
+  }
+
+  private static PointerPointer<BytePointer> pointers(List<String> texts) {
+    return new PointerPointer<>(texts.toArray(String[]::new));
   }
 
   private static String log(_nvrtcProgram program) {
@@ -120,12 +129,12 @@ final class Compiler {
     }
   }
 
-  private static String hash(String source, String common, List<String> options) {
+  private static String hash(String source, List<String> headers, List<String> options) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       int[] major = new int[1], minor = new int[1];
       nvrtcVersion(major, minor);
-      String all = String.join("\0", source, common, String.join(" ", options));
+      String all = String.join("\0", source, String.join("\0", headers), String.join(" ", options));
       digest.update((all + "\0" + major[0] + "." + minor[0]).getBytes(UTF_8));
       return HexFormat.of().formatHex(digest.digest(), 0, 12);
     } catch (NoSuchAlgorithmException e) {

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code causal_conv.cu}. */
 public final class CudaCausalConv implements CausalConv {
   private static final String OP = "causal convolution";
-  private static final int THREADS = 128, RUN = 16, BACKWARD_RUN = 64, WIDEST = 8;
+  private static final int THREADS = 128, RUN = 32, BACKWARD_RUN = 64, WIDEST = 8;
 
   @Override
   public Output forward(Inputs in) {
@@ -65,7 +65,7 @@ public final class CudaCausalConv implements CausalConv {
               (int) channels);
       call.program
           .kernel("sum_parts")
-          .launch(new Grid((wide + 31) / 32, 256), sums, total, (int) parts, wide);
+          .launch(new Grid((wide + 31) / 32, 1024), sums, total, (int) parts, wide);
       Tensor dWeight = total.narrow(0, 0, channels * width).view(channels, width);
       Tensor dBias = total.narrow(0, channels * width, channels);
       return new Gradients(

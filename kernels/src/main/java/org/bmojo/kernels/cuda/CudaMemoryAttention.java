@@ -12,13 +12,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Window and fading keys by flash attention, eidetic keys by {@link EideticPart}, merged by their
- * log-sum-exp. The backward pass gives each part the joint output and log-sum-exp, which makes its
- * gradients those of the one softmax.
- *
- * <p>Flash attention ends every query's view at its own key. Fading keys begin W before that, so
- * the last W keys are left out of that call: the ends then meet. Types and head sizes that flash
- * attention does not serve (float32) take the reference's composition, on the GPU as well.
+ * All keys in one kernel forward ({@link JointForward}), three backward ({@link JointBackward});
+ * flash attention where there is a window alone. Types and head sizes that these do not serve
+ * (float32) take the reference's composition, on the GPU as well.
  */
 public final class CudaMemoryAttention implements MemoryAttention {
   private static final String OP = "memory attention";
@@ -38,122 +34,92 @@ public final class CudaMemoryAttention implements MemoryAttention {
   @Override
   public Output forward(Inputs in) {
     Door door = new Door(OP, in.q());
-    if (!Flash.serves(in.q())) return composed.forward(in);
+    if (!serves(in)) return composed.forward(in);
+    if (!plain(in)) return JointForward.run(door, in);
     try (Scope scope = new Scope()) {
       Tensor q = door.activation("q", in.q());
-      double scale = in.geometry().scale();
       Stream w = dense(door, "window", in.window());
-      Flash.Part window = Flash.forward(q, w.k(), w.v(), scale, back(in.geometry().window()));
-      Far far = Far.of(in);
-      Flash.Part fading = null;
-      if (far != null) {
-        fading =
-            Flash.forward(
-                far.rows(q),
-                far.keys(far.stream.k()),
-                far.keys(far.stream.v()),
-                scale,
-                in.geometry().fading() - 1);
-      }
-      Flash.Part eidetic =
-          in.eidetic() == null ? null : new EideticPart(in.geometry(), in.eidetic()).forward();
-      Output out = merge(q, window, fading, far == null ? 0 : far.from, eidetic);
-      scope.keep(out.out());
-      scope.keep(out.logSumExp());
-      return out;
-    }
-  }
-
-  private static Output merge(
-      Tensor q,
-      Flash.Part window,
-      Flash.@Nullable Part fading,
-      long from,
-      Flash.@Nullable Part eidetic) {
-    try (Scope scope = new Scope()) {
-      long batch = q.size(0), tokens = q.size(1), heads = q.size(2), dim = q.size(3);
-      Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
-      Program.of(q, "attention_merge", "ELEMENT=" + Program.type(q), "VECTOR=8")
-          .kernel("merge")
-          .launch(
-              new Grid((q.numel() / 8 + 255) / 256, 256),
-              window.out(),
-              window.logSumExp(),
-              fading == null ? null : fading.out(),
-              fading == null ? null : fading.logSumExp(),
-              from,
-              eidetic == null ? null : eidetic.out(),
-              eidetic == null ? null : eidetic.logSumExp(),
-              out,
-              logSumExp,
-              q.numel(),
-              tokens,
-              (int) heads,
-              (int) dim);
-      return new Output(scope.keep(out), scope.keep(logSumExp));
+      Geometry g = in.geometry();
+      Flash.Part part = Flash.forward(q, w.k(), w.v(), g.scale(), back(g.window()));
+      return new Output(
+          scope.keep(part.out()), scope.keep(part.logSumExp().transpose(1, 2).contiguous()));
     }
   }
 
   @Override
   public Gradients backward(Inputs in, Output forward, Tensor dOut) {
     Door door = new Door(OP, in.q());
-    if (!Flash.serves(in.q())) return composed.backward(in, forward, dOut);
+    if (!serves(in)) return composed.backward(in, forward, dOut);
+    Shapes.expect(OP + " backward", "dOut", dOut, Shapes.of(in.q()));
     try (Scope scope = new Scope()) {
-      Geometry g = in.geometry();
-      Tensor q = door.activation("q", in.q()), d = door.activation("dOut", dOut);
-      Tensor byHead = forward.logSumExp().transpose(1, 2).contiguous(); // (B, H, T)
-      Stream w = dense(door, "window", in.window());
-      var window =
-          Flash.backward(
-              d,
-              q,
-              w.k(),
-              w.v(),
-              new Flash.Part(forward.out(), byHead),
-              g.scale(),
-              back(g.window()));
-      Tensor dq = window.q();
-      Far far = Far.of(in);
-      Stream fading = in.fading(), dFading = null;
-      if (fading != null) {
-        Tensor dk = torch.zeros_like(fading.k()), dv = torch.zeros_like(fading.v());
-        if (far != null) {
-          var joint =
-              new Flash.Part(
-                  far.rows(forward.out()), byHead.narrow(2, far.from, far.count).contiguous());
-          var part =
-              Flash.backward(
-                  far.rows(d),
-                  far.rows(q),
-                  far.keys(fading.k()),
-                  far.keys(fading.v()),
-                  joint,
-                  g.scale(),
-                  g.fading() - 1);
-          // In float32: one rounding of the sum, not two.
-          dq = dq.to(ScalarType.Float);
-          far.rows(dq).add_(part.q());
-          dq = dq.to(q.scalar_type());
-          far.keys(dk).copy_(part.k());
-          far.keys(dv).copy_(part.v());
-        }
-        dFading = new Stream(scope.keep(dk), scope.keep(dv));
-      }
-      Eidetic eidetic = in.eidetic(), dEidetic = null;
-      if (eidetic != null) {
-        Tensor along = d.to(ScalarType.Float).mul(forward.out().to(ScalarType.Float)).sum(-1);
-        dEidetic = new EideticPart(g, eidetic).backward(d, along, forward.logSumExp());
-        scope.keep(dEidetic.q());
-        scope.keep(dEidetic.k());
-        scope.keep(dEidetic.v());
-        scope.keep(dEidetic.bias());
-      }
-      return new Gradients(
-          scope.keep(dq),
-          new Stream(scope.keep(window.k()), scope.keep(window.v())),
-          dFading,
-          dEidetic);
+      Tensor d = door.activation("dOut", dOut), out = door.activation("out", forward.out());
+      Tensor lines = door.state("log-sum-exp", forward.logSumExp());
+      Gradients gradients =
+          plain(in)
+              ? withoutMemory(door, in, new Output(out, lines), d)
+              : new JointBackward(door, in).run(new Output(out, lines), d);
+      return keep(scope, in, gradients);
     }
+  }
+
+  private static Gradients withoutMemory(Door door, Inputs in, Output joint, Tensor dOut) {
+    Tensor q = door.activation("q", in.q());
+    Stream w = dense(door, "window", in.window());
+    var part = new Flash.Part(joint.out(), joint.logSumExp().transpose(1, 2).contiguous());
+    double scale = in.geometry().scale();
+    var g = Flash.backward(dOut, q, w.k(), w.v(), part, scale, back(in.geometry().window()));
+    return new Gradients(g.q(), new Stream(g.k(), g.v()), null, null);
+  }
+
+  /** Hands gradients to the surrounding scope, with zeros for what nobody saw. */
+  private static Gradients keep(Scope scope, Inputs in, Gradients g) {
+    Stream fading = g.fading();
+    if (fading == null && in.fading() != null) {
+      fading = new Stream(torch.zeros_like(in.fading().k()), torch.zeros_like(in.fading().v()));
+    }
+    Eidetic eidetic = g.eidetic(), given = in.eidetic();
+    if (eidetic == null && given != null) {
+      eidetic =
+          new Eidetic(
+              torch.zeros_like(given.q()),
+              torch.zeros_like(given.k()),
+              torch.zeros_like(given.v()),
+              torch.zeros_like(given.bias()));
+    }
+    scope.keep(g.q());
+    scope.keep(g.window().k());
+    scope.keep(g.window().v());
+    if (fading != null) {
+      scope.keep(fading.k());
+      scope.keep(fading.v());
+    }
+    if (eidetic != null) {
+      scope.keep(eidetic.q());
+      scope.keep(eidetic.k());
+      scope.keep(eidetic.v());
+      scope.keep(eidetic.bias());
+    }
+    return new Gradients(g.q(), g.window(), fading, eidetic);
+  }
+
+  private static boolean serves(Inputs in) {
+    return Flash.serves(in.q()) && (plain(in) || in.q().size(3) <= JointForward.WIDEST);
+  }
+
+  /** Whether queries see a window's keys alone. */
+  private static boolean plain(Inputs in) {
+    return remembered(in) == null && faded(in) == null;
+  }
+
+  /** The fading stream unless none of it is seen. */
+  static @Nullable Stream faded(Inputs in) {
+    return in.geometry().fading() == 0 ? null : in.fading();
+  }
+
+  /** Eidetic memory unless it has no slots. */
+  static @Nullable Eidetic remembered(Inputs in) {
+    Eidetic eidetic = in.eidetic();
+    return eidetic == null || eidetic.k().size(2) == 0 ? null : eidetic;
   }
 
   @Override
@@ -202,27 +168,11 @@ public final class CudaMemoryAttention implements MemoryAttention {
     return window == UNBOUNDED ? -1 : window - 1;
   }
 
-  private static Stream dense(Door door, String name, Stream s) {
-    return new Stream(door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
+  private static Tensor zeros(Tensor t) {
+    return torch.zeros_like(t);
   }
 
-  /** The queries that see fading keys at all, and the keys they end at. */
-  private record Far(Stream stream, long from, long count, long length) {
-    static @Nullable Far of(Inputs in) {
-      Stream stream = in.fading();
-      int window = in.geometry().window();
-      if (stream == null || window == UNBOUNDED || in.geometry().fading() == 0) return null;
-      long tokens = in.q().size(1), past = stream.k().size(1) - tokens;
-      long from = Math.max(0, window - past), length = past + tokens - window;
-      return length <= 0 || from >= tokens ? null : new Far(stream, from, tokens - from, length);
-    }
-
-    Tensor rows(Tensor t) {
-      return t.narrow(1, from, count);
-    }
-
-    Tensor keys(Tensor t) {
-      return t.narrow(1, 0, length);
-    }
+  private static Stream dense(Door door, String name, Stream s) {
+    return new Stream(door.activation(name + " k", s.k()), door.activation(name + " v", s.v()));
   }
 }

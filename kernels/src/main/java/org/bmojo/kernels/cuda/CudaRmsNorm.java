@@ -46,7 +46,7 @@ public final class CudaRmsNorm implements RmsNorm {
       Rows rows = Rows.of(OP, x);
       Program program = program(rows, x, weight);
       Grid grid = rows.walking(Device.of(x));
-      int parts = rows.walkers(grid);
+      int parts = Math.toIntExact(grid.x());
       Tensor dx = empty(x, Shapes.of(x));
       Tensor sums = weight == null ? null : Floats.empty(x, parts, rows.width());
       program
@@ -64,7 +64,7 @@ public final class CudaRmsNorm implements RmsNorm {
       Tensor dWeight = empty(weight, Shapes.of(weight));
       program
           .kernel("sum_parts")
-          .launch(new Grid((rows.width() + 31) / 32, 256), sums, dWeight, parts);
+          .launch(new Grid((rows.width() + 31) / 32, 1024), sums, dWeight, parts);
       return new Gradients(scope.keep(dx), scope.keep(dWeight));
     }
   }

@@ -27,6 +27,12 @@ final class Flash {
   /** Gradients. */
   record Gradients(Tensor q, Tensor k, Tensor v) {}
 
+  /** System property: {@code false} sums the gradient of q by atomics, in any order, and faster. */
+  private static final String DETERMINISTIC_PROPERTY = "bmojo.deterministic";
+
+  private static final boolean DETERMINISTIC =
+      Boolean.parseBoolean(System.getProperty(DETERMINISTIC_PROPERTY, "true"));
+
   private Flash() {}
 
   /** Whether it computes with tensors like this one, (B, T, H, D). */
@@ -97,7 +103,7 @@ final class Flash {
               new IValue(scale),
               new IValue(back),
               new IValue(back < 0 ? -1L : 0L));
-      deterministically(() -> call("aten::_flash_attention_backward", stack));
+      asAsked(() -> call("aten::_flash_attention_backward", stack));
       return new Gradients(
           scope.keep(new Tensor(stack.get(0).toTensor())),
           scope.keep(new Tensor(stack.get(1).toTensor())),
@@ -110,14 +116,14 @@ final class Flash {
     dispatcher.callBoxed(dispatcher.findSchemaOrThrow(operator, ""), stack);
   }
 
-  /** The gradient of q is otherwise summed by atomics, in any order. */
-  private static void deterministically(Runnable work) {
+  /** As the property says, whatever libtorch's own switch. */
+  private static void asAsked(Runnable work) {
     Context context = torch.globalContext();
     boolean before = context.deterministicAlgorithms();
     boolean warnOnly = context.deterministicAlgorithmsWarnOnly();
     boolean fill = context.deterministicFillUninitializedMemory();
     context.setDeterministicFillUninitializedMemory(false);
-    context.setDeterministicAlgorithms(true, false);
+    context.setDeterministicAlgorithms(DETERMINISTIC, false);
     try {
       work.run();
     } finally {

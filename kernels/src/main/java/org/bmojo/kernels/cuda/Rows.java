@@ -36,29 +36,21 @@ record Rows(long count, int width, int vector, int threads) {
     };
   }
 
-  private int block() {
-    return Math.max(128, threads);
-  }
-
-  private int perBlock() {
-    return threads == 32 ? block() / 32 : 1;
-  }
-
   /** Every row at once. */
   Grid all() {
-    int block = threads == 32 ? block() : threads;
-    return new Grid((count + perBlock() - 1) / perBlock(), block);
+    return grid(128);
   }
 
-  /** Just enough blocks to fill the device; each walks over several rows. */
+  /** Just enough blocks to fill the device; each walks over several rows, two in flight. */
   Grid walking(Device device) {
-    Grid all = all();
-    long full = (long) device.multiprocessors() * Math.max(1, 1024 / all.threads());
-    return new Grid(Math.min(all.x(), full), all.threads());
+    Grid all = grid(256);
+    int resident = threads > 32 ? Math.max(1, 1024 / threads) : width > 64 * vector ? 1 : 4;
+    return new Grid(Math.min(all.x(), (long) device.multiprocessors() * resident), all.threads());
   }
 
-  /** Rows at once on a grid. */
-  int walkers(Grid grid) {
-    return Math.toIntExact(grid.x() * perBlock());
+  /** Blocks of so many threads where a warp has a row, else of one row. */
+  private Grid grid(int block) {
+    int perBlock = threads == 32 ? block / 32 : 1;
+    return new Grid((count + perBlock - 1) / perBlock, perBlock * threads);
   }
 }

@@ -10,7 +10,8 @@
  *
  * Every sum runs in one order whatever the scheduling: partial sums go to memory and a second
  * launch adds them. There are no floating-point atomics of ours; libtorch's flash attention is
- * asked for its deterministic backward pass.
+ * asked for its deterministic backward pass, unless {@code -Dbmojo.deterministic=false} asks for
+ * atomics: faster, and gradients that differ in their last bits from run to run.
  *
  * <p>No class here touches CUDA when it is loaded; ask {@link
  * org.bmojo.kernels.cuda.CudaRoom#unavailable()} first.

@@ -2,37 +2,59 @@ package org.bmojo.kernels.op;
 
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/** One step of AdamW (Loshchilov and Hutter 2019) over all parameters, with gradient clipping. */
+/**
+ * One step of AdamW (Loshchilov and Hutter 2019) over all parameters, with gradient clipping.
+ *
+ * <p>The norm stays where the gradients are, so a step on a GPU never waits for the host: a caller
+ * reads it when it likes.
+ *
+ * <p>Lists of slots are values: one that is passed again must be of the same tensors. What a room
+ * found out about an immutable list it may keep.
+ */
 public interface AdamW {
   /**
    * One parameter's tensors, all of one shape.
    *
    * @param weight updated in place
-   * @param gradient read
+   * @param copy set to the new weight, rounded to bfloat16; null for none
+   * @param gradient read; of the weight's type or bfloat16
    * @param first moving mean of the gradient, updated in place
    * @param second moving mean of its square, updated in place
    * @param decay weight decay of this parameter, per unit learning rate
    */
-  record Slot(Tensor weight, Tensor gradient, Tensor first, Tensor second, double decay) {}
+  record Slot(
+      Tensor weight,
+      @Nullable Tensor copy,
+      Tensor gradient,
+      Tensor first,
+      Tensor second,
+      double decay) {}
 
   /**
    * What holds for all parameters.
    *
    * @param step number of this step, from 1, for bias correction
-   * @param gradientScale multiplies every gradient first: 1, or clip / norm
+   * @param clip largest norm of the gradients: beyond it they are multiplied by clip / norm; 0 for
+   *     no limit
    */
   record Settings(
-      double learningRate,
-      double beta1,
-      double beta2,
-      double eps,
-      long step,
-      double gradientScale) {}
+      double learningRate, double beta1, double beta2, double eps, long step, double clip) {
+    /** What gradients of that joint norm are multiplied by. */
+    public double gradientScale(double norm) {
+      return clip > 0 && norm > clip ? clip / norm : 1;
+    }
+  }
 
-  /** The Euclidean norm over all gradients, float32 accumulated in float64. */
-  double gradientNorm(List<Slot> slots);
+  /** The Euclidean norm over all gradients: (), float64, on their device. */
+  Tensor gradientNorm(List<Slot> slots);
 
-  /** weight −= lr·(decay·weight + m̂ / (sqrt(v̂) + eps)), the moments with bias correction. */
-  void step(List<Slot> slots, Settings settings);
+  /**
+   * weight −= lr·(decay·weight + m̂ / (sqrt(v̂) + eps)), the moments with bias correction.
+   *
+   * @param norm (), float64, on the slots' device: what the gradients are clipped by; where it is
+   *     not finite, nothing is written
+   */
+  void step(List<Slot> slots, Settings settings, Tensor norm);
 }

@@ -1,13 +1,16 @@
 // AdamW over many parameters in one launch. Constants: WEIGHT, GRADIENT and MOMENT element types.
 //
 // A table says where the parameters lie; blocks own CHUNK elements each and find their parameter
-// by binary search over the chunks before it.
+// by binary search over the chunks before it. The gradients' norm comes from memory, so that the
+// host need not know it.
 #include "common.cuh"
 
 constexpr int CHUNK = 4096, THREADS = 256;
+constexpr double LARGEST = 1.7976931348623157e308;
 
 struct Slot {
   WEIGHT* weight;
+  bf16* copy;  // of the weight, or null
   const GRADIENT* gradient;
   MOMENT* first;
   MOMENT* second;
@@ -58,13 +61,16 @@ struct Rates {
 
 extern "C" __global__ void step(
     const Slot* __restrict__ slots, int count, float rate, float beta1, float beta2, float eps,
-    float scale, float correction1, float correction2) {
+    float correction1, float correction2, float clip, const double* __restrict__ norm) {
+  double joint = *norm;
+  if (!(joint <= LARGEST)) return;  // infinite, or no number
+  float scale = clip > 0.f && joint > clip ? (float)(clip / joint) : 1.f;
   const Slot slot = find(slots, count, blockIdx.x);
   Rates rates{rate, beta1, beta2, eps, scale, correction1, correction2,
               (float)(1.0 - (double)rate * slot.decay)};
   bool fits = aligned(slot.weight, 4 * sizeof(WEIGHT)) && aligned(slot.first, 4 * sizeof(MOMENT)) &&
               aligned(slot.gradient, 4 * sizeof(GRADIENT)) &&
-              aligned(slot.second, 4 * sizeof(MOMENT));
+              aligned(slot.second, 4 * sizeof(MOMENT)) && aligned(slot.copy, 4 * sizeof(bf16));
   walk(
       slot, fits,
       [&](long i) {
@@ -75,6 +81,7 @@ extern "C" __global__ void step(
         read<4>(slot.second + i, v);
         EACH for (int j = 0; j < 4; j++) rates.update(w[j], g[j], m[j], v[j]);
         write<4>(slot.weight + i, w);
+        if (slot.copy) write<4>(slot.copy + i, w);
         write<4>(slot.first + i, m);
         write<4>(slot.second + i, v);
       },
@@ -82,6 +89,7 @@ extern "C" __global__ void step(
         float w = wide(slot.weight[i]), m = wide(slot.first[i]), v = wide(slot.second[i]);
         rates.update(w, wide(slot.gradient[i]), m, v);
         slot.weight[i] = narrow<WEIGHT>(w);
+        if (slot.copy) slot.copy[i] = narrow<bf16>(w);
         slot.first[i] = narrow<MOMENT>(m);
         slot.second[i] = narrow<MOMENT>(v);
       });
@@ -102,27 +110,24 @@ extern "C" __global__ void squares(
     const Slot* __restrict__ slots, int count, double* __restrict__ parts) {
   const Slot slot = find(slots, count, blockIdx.x);
   double sum = 0;
+  auto add = [&](float g) { sum += (double)g * g; };
   walk(
       slot, aligned(slot.gradient, 4 * sizeof(GRADIENT)),
       [&](long i) {
         float g[4];
         read<4>(slot.gradient + i, g);
-        // Four squares in float32 lose less than what the gradient's own rounding did.
-        sum += (double)(g[0] * g[0] + g[1] * g[1] + (g[2] * g[2] + g[3] * g[3]));
+        EACH for (int j = 0; j < 4; j++) add(g[j]);
       },
-      [&](long i) {
-        float g = wide(slot.gradient[i]);
-        sum += (double)(g * g);
-      });
+      [&](long i) { add(wide(slot.gradient[i])); });
   sum = block_sum(sum);
   if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
-// One block: the sum of all parts.
-extern "C" __global__ void total(
+// One block: the root of the sum of all parts.
+extern "C" __global__ void joint_norm(
     const double* __restrict__ parts, long count, double* __restrict__ result) {
   double sum = 0;
   for (long i = threadIdx.x; i < count; i += blockDim.x) sum += parts[i];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *result = sum;
+  if (threadIdx.x == 0) *result = sqrt(sum);
 }

@@ -2,11 +2,13 @@
 // VECTOR channels per thread, RUN tokens per thread.
 //
 // A thread slides over RUN tokens of VECTOR channels with the last K inputs in registers; the K − 1
-// it shares with its neighbours come from the cache.
+// it shares with its neighbours come from the cache. AHEAD tokens are asked for at once; few
+// registers, so that many warps wait at the same time, are worth more than asking earlier.
 #include "common.cuh"
 
 using T = ELEMENT;
-constexpr int V = VECTOR;
+constexpr int V = VECTOR, AHEAD = K <= 5 ? 4 : 8;
+using Token = Pack<T, V>;
 
 struct Filter {
   float weight[K][V], bias[V];
@@ -27,15 +29,33 @@ struct Filter {
 };
 
 // Input of token t of this sequence, from the carried state where t < 0, zero beyond the end.
-__device__ __forceinline__ void token(
-    const T* x, const T* initial, long sequence, long t, long tokens, int channels, int channel,
-    float (&to)[V]) {
-  EACH for (int j = 0; j < V; j++) to[j] = 0.f;
+__device__ __forceinline__ Token token(
+    const T* x, const T* initial, long sequence, long t, long tokens, int channels, int channel) {
+  const T* from = nullptr;
   if (t >= 0) {
-    if (t < tokens) read<V>(x + (sequence * tokens + t) * channels + channel, to);
+    if (t < tokens) from = x + (sequence * tokens + t) * channels + channel;
   } else if (initial && t >= 1 - K) {
-    read<V>(initial + (sequence * (K - 1) + t + K - 1) * channels + channel, to);
+    from = initial + (sequence * (K - 1) + t + K - 1) * channels + channel;
   }
+  return from ? *reinterpret_cast<const Token*>(from) : Token{};
+}
+
+// The inputs of tokens t … t + AHEAD − 1.
+__device__ __forceinline__ void several(
+    const T* x, const T* initial, long sequence, long t, long tokens, int channels, int channel,
+    Token (&to)[AHEAD]) {
+  if (t >= 0 && t + AHEAD <= tokens) {
+    const T* from = x + (sequence * tokens + t) * channels + channel;
+    EACH for (int a = 0; a < AHEAD; a++)
+      to[a] = *reinterpret_cast<const Token*>(from + a * (long)channels);
+  } else {
+    EACH for (int a = 0; a < AHEAD; a++)
+      to[a] = token(x, initial, sequence, t + a, tokens, channels, channel);
+  }
+}
+
+__device__ __forceinline__ void unpack(const Token& token, float (&to)[V]) {
+  EACH for (int j = 0; j < V; j++) to[j] = wide(token.at[j]);
 }
 
 __device__ __forceinline__ void slide(float (&window)[K][V]) {
@@ -50,25 +70,29 @@ extern "C" __global__ void forward(
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
   long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
+  auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
   float window[K][V];
-  EACH for (int m = 0; m + 1 < K; m++)
-    token(x, initial, sequence, start + m - K + 1, tokens, channels, channel, window[m]);
-  EACH for (int i = 0; i < RUN; i++) {
-    long t = start + i;
-    token(x, initial, sequence, t, tokens, channels, channel, window[K - 1]);
-    float out[V];
-    EACH for (int j = 0; j < V; j++) {
-      float sum = filter.apply(window, j);
-      out[j] = sum * Exact<T>::sigmoid(sum);
+  EACH for (int m = 0; m + 1 < K; m++) unpack(input(start + m - K + 1), window[m]);
+  for (int i = 0; i < RUN; i += AHEAD) {
+    Token now[AHEAD];
+    several(x, initial, sequence, start + i, tokens, channels, channel, now);
+    EACH for (int a = 0; a < AHEAD; a++) {
+      long t = start + i + a;
+      unpack(now[a], window[K - 1]);
+      float out[V];
+      EACH for (int j = 0; j < V; j++) {
+        float sum = filter.apply(window, j);
+        out[j] = sum * Exact<T>::sigmoid(sum);
+      }
+      if (t < tokens) write<V>(y + (sequence * tokens + t) * channels + channel, out);
+      slide(window);
     }
-    if (t < tokens) write<V>(y + (sequence * tokens + t) * channels + channel, out);
-    slide(window);
   }
   if (start + RUN < tokens) return;
   EACH for (int m = 0; m + 1 < K; m++) {
     float kept[V];
-    token(x, initial, sequence, tokens - K + 1 + m, tokens, channels, channel, kept);
+    unpack(input(tokens - K + 1 + m), kept);
     write<V>(last + (sequence * (K - 1) + m) * channels + channel, kept);
   }
 }
@@ -82,39 +106,43 @@ extern "C" __global__ void backward(
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
   long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
+  auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
-  float window[K][V], g[K][V], d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
-  EACH for (int m = 0; m < K; m++)
-    EACH for (int j = 0; j < V; j++) g[m][j] = 0.f;
+  float window[K][V], g[K][V] = {}, d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
   EACH for (int m = 0; m + 1 < K; m++)
-    token(x, initial, sequence, start + m - 2 * (K - 1), tokens, channels, channel, window[m]);
-  EACH_OF(4) for (int i = 1 - K; i < RUN; i++) {
-    long q = start + i;  // token q's gradient before silu reaches rows q … q + K − 1
-    token(x, initial, sequence, q, tokens, channels, channel, window[K - 1]);
-    EACH for (int m = K - 1; m > 0; m--)
-      EACH for (int j = 0; j < V; j++) g[m][j] = g[m - 1][j];
-    float d[V];
-    EACH for (int j = 0; j < V; j++) d[j] = 0.f;
-    if (q >= 0 && q < tokens) read<V>(dy + (sequence * tokens + q) * channels + channel, d);
-    EACH for (int j = 0; j < V; j++) {
-      float sum = filter.apply(window, j), open = Exact<T>::sigmoid(sum);
-      g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
-      if (i >= 0) {
-        d_bias[j] += g[0][j];
-        EACH for (int m = 0; m < K; m++) d_weight[m][j] += g[0][j] * window[m][j];
+    unpack(input(start - AHEAD + m - K + 1), window[m]);
+  // The first AHEAD tokens belong to the run before; only their gradients are of use here.
+  for (int i = -AHEAD; i < RUN; i += AHEAD) {
+    Token x_now[AHEAD], dy_now[AHEAD];
+    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
+    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
+    EACH for (int a = 0; a < AHEAD; a++) {
+      long q = start + i + a;  // token q's gradient before silu reaches rows q … q + K − 1
+      unpack(x_now[a], window[K - 1]);
+      EACH for (int m = K - 1; m > 0; m--)
+        EACH for (int j = 0; j < V; j++) g[m][j] = g[m - 1][j];
+      float d[V];
+      unpack(dy_now[a], d);
+      EACH for (int j = 0; j < V; j++) {
+        float sum = filter.apply(window, j), open = Exact<T>::sigmoid(sum);
+        g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
+        if (i >= 0) {
+          d_bias[j] += g[0][j];
+          EACH for (int m = 0; m < K; m++) d_weight[m][j] += g[0][j] * window[m][j];
+        }
       }
-    }
-    slide(window);
-    if (i < 0 || q >= tokens + K - 1) continue;
-    float out[V];
-    EACH for (int j = 0; j < V; j++) {
-      out[j] = 0.f;
-      EACH for (int m = 0; m < K; m++) out[j] += filter.weight[m][j] * g[m][j];
-    }
-    if (q < K - 1) {
-      write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
-    } else {
-      write<V>(dx + (sequence * tokens + q - K + 1) * channels + channel, out);
+      slide(window);
+      if (i < 0 || q >= tokens + K - 1) continue;
+      float out[V];
+      EACH for (int j = 0; j < V; j++) {
+        out[j] = 0.f;
+        EACH for (int m = 0; m < K; m++) out[j] += filter.weight[m][j] * g[m][j];
+      }
+      if (q < K - 1) {
+        write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
+      } else {
+        write<V>(dx + (sequence * tokens + q - K + 1) * channels + channel, out);
+      }
     }
   }
   float* part = parts + (sequence * gridDim.y + blockIdx.y) * (long)channels * (K + 1);
@@ -139,7 +167,7 @@ extern "C" __global__ void step(
   Filter filter(weight, bias, channel);
   float window[K][V], out[V];
   EACH for (int m = 0; m < K; m++)
-    token(x, state, sequence, m - K + 1, 1, channels, channel, window[m]);
+    unpack(token(x, state, sequence, m - K + 1, 1, channels, channel), window[m]);
   EACH for (int j = 0; j < V; j++) {
     float sum = filter.apply(window, j);
     out[j] = sum * Exact<T>::sigmoid(sum);

@@ -110,11 +110,26 @@ struct Row {
   // Where element 0 of an item lies; Width or more: nowhere.
   __device__ static int column(int item) { return (item * Threads + threadIdx.x % Threads) * V; }
 
-  __device__ void load(const T* row) {
-    EACH for (int i = 0; i < ITEMS; i++) {
-      EACH for (int j = 0; j < V; j++) at[i][j] = 0.f;
-      if (column(i) < Width) read<V>(row + column(i), at[i]);
+  // As it lies in memory: fewer registers, for a row that is on its way.
+  struct Raw {
+    Pack<T, V> at[ITEMS];
+
+    __device__ void load(const T* row) {
+      EACH for (int i = 0; i < ITEMS; i++)
+        at[i] = column(i) < Width ? *reinterpret_cast<const Pack<T, V>*>(row + column(i))
+                                  : Pack<T, V>{};
     }
+  };
+
+  __device__ void take(const Raw& raw) {
+    EACH for (int i = 0; i < ITEMS; i++)
+      EACH for (int j = 0; j < V; j++) at[i][j] = wide(raw.at[i].at[j]);
+  }
+
+  __device__ void load(const T* row) {
+    Raw raw;
+    raw.load(row);
+    take(raw);
   }
 
   __device__ void store(T* row) const {
@@ -145,19 +160,19 @@ struct Row {
   }
 };
 
-// parts (count, width) → their sum (width), by blocks of 32 columns and 8 rows at a time.
+// parts (count, width) → their sum (width), by blocks of 32 columns and 32 rows at a time.
 template <typename T>
 __device__ void sum_columns(const float* parts, T* total, int count, long width) {
-  __shared__ float rows[8][32];
+  __shared__ float rows[32][32];
   int lane = threadIdx.x % 32, row = threadIdx.x / 32;
   long column = blockIdx.x * 32L + lane;
   float sum = 0.f;
   if (column < width) {
-    EACH_OF(4) for (int i = row; i < count; i += 8) sum += parts[i * width + column];
+    EACH_OF(8) for (int i = row; i < count; i += 32) sum += parts[i * width + column];
   }
   rows[row][lane] = sum;
   __syncthreads();
   if (row > 0 || column >= width) return;
-  for (int i = 1; i < 8; i++) sum += rows[i][lane];
+  for (int i = 1; i < 32; i++) sum += rows[i][lane];
   total[column] = narrow<T>(sum);
 }

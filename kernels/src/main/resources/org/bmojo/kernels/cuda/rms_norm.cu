@@ -26,31 +26,66 @@ extern "C" __global__ void forward(
   if (threadIdx.x % THREADS == 0) scale[row] = s;
 }
 
-// parts (rows at once, WIDTH): each walker's sum of dy · normalised x over its rows.
-extern "C" __global__ void backward(
+// A block's sum of one row per warp, in the order of the warps.
+__device__ void sum_warps(const float (&mine)[R::ITEMS][VECTOR], float* total) {
+  __shared__ float sums[THREADS == 32 ? WIDTH : 1];
+  for (int turn = 0; turn < blockDim.x / 32; turn++) {
+    if (threadIdx.x / 32 == turn) {
+      EACH for (int i = 0; i < R::ITEMS; i++) {
+        if (R::column(i) >= WIDTH) continue;
+        float* to = sums + R::column(i);
+        EACH for (int j = 0; j < VECTOR; j++) to[j] = mine[i][j] + (turn > 0 ? to[j] : 0.f);
+      }
+    }
+    __syncthreads();
+  }
+  for (int i = threadIdx.x; i < WIDTH; i += blockDim.x) total[i] = sums[i];
+}
+
+// parts (blocks, WIDTH): each block's sum of dy · normalised x over its rows. The next row is on
+// its way while this one is worked on.
+extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const float* __restrict__ scale,
     const T* __restrict__ dy, T* __restrict__ dx, float* __restrict__ parts, long rows) {
   int walkers = gridDim.x * (blockDim.x / THREADS);
-  int walker = blockIdx.x * (blockDim.x / THREADS) + threadIdx.x / THREADS;
+  long row = blockIdx.x * (long)(blockDim.x / THREADS) + threadIdx.x / THREADS;
   Gain gain;
   if (weight) gain.load(weight);
-  float d_gain[R::ITEMS][VECTOR] = {};
-  for (long row = walker; row < rows; row += walkers) {
+  float d_gain[R::ITEMS][VECTOR] = {}, s = 0.f;
+  typename R::Raw x_raw, dy_raw;
+  if (row < rows) {
+    x_raw.load(x + row * WIDTH);
+    dy_raw.load(dy + row * WIDTH);
+    s = scale[row];
+  }
+  while (row < rows) {
     R in, d;
-    in.load(x + row * WIDTH);
-    d.load(dy + row * WIDTH);
-    float s = scale[row];
-    in.each([&](float v, int, int) { return v * s; });
+    in.take(x_raw);
+    d.take(dy_raw);
+    float own = s;
+    long next = row + walkers;
+    if (next < rows) {
+      x_raw.load(x + next * WIDTH);
+      dy_raw.load(dy + next * WIDTH);
+      s = scale[next];
+    }
+    in.each([&](float v, int, int) { return v * own; });
     EACH for (int i = 0; i < R::ITEMS; i++)
       EACH for (int j = 0; j < VECTOR; j++) d_gain[i][j] += d.at[i][j] * in.at[i][j];
     if (weight) d.each([&](float v, int i, int j) { return v * gain.at[i][j]; });
     float along = R::sum([&](int i, int j) { return d.at[i][j] * in.at[i][j]; }) / WIDTH;
-    d.each([&](float v, int i, int j) { return (v - in.at[i][j] * along) * s; });
+    d.each([&](float v, int i, int j) { return (v - in.at[i][j] * along) * own; });
     d.store(dx + row * WIDTH);
+    row = next;
   }
   if (!weight) return;
-  EACH for (int i = 0; i < R::ITEMS; i++)
-    if (R::column(i) < WIDTH) write<VECTOR>(parts + walker * (long)WIDTH + R::column(i), d_gain[i]);
+  float* part = parts + blockIdx.x * (long)WIDTH;
+  if (THREADS == 32) {
+    sum_warps(d_gain, part);
+  } else {
+    EACH for (int i = 0; i < R::ITEMS; i++)
+      if (R::column(i) < WIDTH) write<VECTOR>(part + R::column(i), d_gain[i]);
+  }
 }
 
 extern "C" __global__ void sum_parts(

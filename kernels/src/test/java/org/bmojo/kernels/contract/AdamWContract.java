@@ -14,6 +14,7 @@ import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.AdamW.Settings;
 import org.bmojo.kernels.op.AdamW.Slot;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -28,23 +29,85 @@ abstract class AdamWContract {
 
   @Test
   void stepsAreTheFormula() {
-    for (ScalarType type : types()) {
-      try (Scope scope = new Scope()) {
-        List<Slot> mine = slots(type), peer = slots(type);
-        for (int step = 1; step <= 4; step++) {
-          Settings settings = new Settings(3e-3, 0.9, 0.95, 1e-8, step, 0.7);
-          op().step(mine, settings);
-          Kernels.REFERENCE.adamW().step(peer, settings);
-        }
-        for (int i = 0; i < SHAPES.length; i++) {
-          Tensor[] wanted = formula(slots(type).get(i), 4);
-          assertClose("weight", mine.get(i).weight(), wanted[0], 16);
-          assertClose("first", mine.get(i).first(), wanted[1], 16);
-          assertClose("second", mine.get(i).second(), wanted[2], 16);
-          assertNoWorse("weight", mine.get(i).weight(), peer.get(i).weight(), wanted[0]);
-          assertSame("gradient afterwards", mine.get(i).gradient(), slots(type).get(i).gradient());
+    for (ScalarType type : types()) stepsAreTheFormula(type, type);
+    stepsAreTheFormula(ScalarType.Float, ScalarType.BFloat16);
+  }
+
+  private void stepsAreTheFormula(ScalarType type, ScalarType gradient) {
+    try (Scope scope = new Scope()) {
+      List<Slot> mine = slots(type, gradient), peer = slots(type, gradient);
+      Tensor norm = op().gradientNorm(mine);
+      double clip = 0.7 * norm.item_double();
+      for (int step = 1; step <= 4; step++) {
+        Settings settings = new Settings(3e-3, 0.9, 0.95, 1e-8, step, clip);
+        op().step(mine, settings, norm);
+        Kernels.REFERENCE.adamW().step(peer, settings, norm);
+      }
+      for (int i = 0; i < SHAPES.length; i++) {
+        Slot slot = mine.get(i), before = slots(type, gradient).get(i);
+        Tensor[] wanted = formula(before, 4);
+        assertClose("weight", slot.weight(), wanted[0], 16);
+        assertClose("first", slot.first(), wanted[1], 16);
+        assertClose("second", slot.second(), wanted[2], 16);
+        assertNoWorse("weight", slot.weight(), peer.get(i).weight(), wanted[0]);
+        assertSame("gradient afterwards", slot.gradient(), before.gradient());
+        if (slot.copy() != null) {
+          assertSame("copy", slot.copy(), slot.weight().to(ScalarType.BFloat16));
         }
       }
+    }
+  }
+
+  @Test
+  void clipsOnlyLongGradients() {
+    try (Scope scope = new Scope()) {
+      List<Slot> under = slots(ScalarType.Float), without = slots(ScalarType.Float);
+      Tensor norm = op().gradientNorm(under);
+      double clip = 1.001 * norm.item_double();
+      op().step(under, new Settings(1e-3, 0.9, 0.999, 1e-8, 1, clip), norm);
+      op().step(without, new Settings(1e-3, 0.9, 0.999, 1e-8, 1, 0), norm);
+      for (int i = 0; i < SHAPES.length; i++) {
+        assertSame("weight", under.get(i).weight(), without.get(i).weight());
+      }
+    }
+  }
+
+  @Test
+  void writesNothingWhereTheNormIsNotFinite() {
+    for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+      try (Scope scope = new Scope()) {
+        List<Slot> slots = slots(ScalarType.Float), before = slots(ScalarType.Float);
+        slots.get(3).gradient().view(-1).narrow(0, 77, 1).fill_(scalar(bad));
+        Tensor norm = op().gradientNorm(slots);
+        assertThat(norm.item_double()).isNotFinite();
+        op().step(slots, new Settings(1e-3, 0.9, 0.999, 1e-8, 1, 1), norm);
+        for (int i = 0; i < SHAPES.length; i++) {
+          assertSame("weight", slots.get(i).weight(), before.get(i).weight());
+          assertSame("copy", copy(slots.get(i)), copy(before.get(i)));
+          assertSame("first", slots.get(i).first(), before.get(i).first());
+          assertSame("second", slots.get(i).second(), before.get(i).second());
+        }
+      }
+    }
+  }
+
+  /** Rooms may remember a list that cannot change, and must not mistake another for it. */
+  @Test
+  void listsComeAgain() {
+    try (Scope scope = new Scope()) {
+      List<Slot> first = List.copyOf(slots(ScalarType.Float));
+      List<Slot> second = List.copyOf(slots(ScalarType.Float).subList(0, 3));
+      Settings settings = new Settings(1e-3, 0.9, 0.999, 1e-8, 1, 1);
+      double all = op().gradientNorm(first).item_double();
+      double some = op().gradientNorm(second).item_double();
+      assertThat(some).isLessThan(all);
+      assertThat(op().gradientNorm(first).item_double()).isEqualTo(all);
+      first.get(1).gradient().mul_(scalar(2));
+      assertThat(op().gradientNorm(first).item_double()).isGreaterThan(all);
+      op().step(second, settings, op().gradientNorm(second));
+      List<Slot> before = slots(ScalarType.Float);
+      assertThat(second.get(2).weight().equal(before.get(2).weight())).isFalse();
+      assertSame("weight", first.get(2).weight(), before.get(2).weight());
     }
   }
 
@@ -54,12 +117,13 @@ abstract class AdamWContract {
       try (Scope scope = new Scope()) {
         List<Slot> once = slots(type), twice = slots(type);
         Settings settings = new Settings(1e-3, 0.9, 0.999, 1e-8, 7, 1);
-        op().step(once, settings);
-        op().step(twice, settings);
+        Tensor norm = op().gradientNorm(once);
+        assertSame("norm", op().gradientNorm(twice), norm);
+        op().step(once, settings, norm);
+        op().step(twice, settings, norm);
         for (int i = 0; i < SHAPES.length; i++) {
           assertSame("weight", twice.get(i).weight(), once.get(i).weight());
         }
-        assertThat(op().gradientNorm(twice)).isEqualTo(op().gradientNorm(once));
       }
     }
   }
@@ -67,17 +131,23 @@ abstract class AdamWContract {
   @Test
   void normIsOverAllGradients() {
     for (ScalarType type : types()) {
-      try (Scope scope = new Scope()) {
-        List<Slot> slots = slots(type);
-        double squares = 0;
-        for (Slot slot : slots) {
-          squares += slot.gradient().to(ScalarType.Double).square().sum().item_double();
+      for (ScalarType gradient : List.of(type, ScalarType.BFloat16)) {
+        try (Scope scope = new Scope()) {
+          List<Slot> slots = slots(type, gradient);
+          double squares = 0;
+          for (Slot slot : slots) {
+            squares += slot.gradient().to(ScalarType.Double).square().sum().item_double();
+          }
+          double norm = Math.sqrt(squares);
+          Tensor ours = op().gradientNorm(slots);
+          assertThat(Shapes.of(ours)).isEmpty();
+          assertThat(ours.scalar_type().intern()).isEqualTo(ScalarType.Double);
+          assertThat(ours.device().equals(slots.getFirst().weight().device())).isTrue();
+          assertThat(ours.item_double()).isCloseTo(norm, within(1e-12 * norm));
         }
-        double norm = Math.sqrt(squares);
-        assertThat(op().gradientNorm(slots)).isCloseTo(norm, within(1e-12 * norm));
       }
     }
-    assertThat(op().gradientNorm(List.of())).isZero();
+    assertThat(op().gradientNorm(List.of()).item_double()).isZero();
   }
 
   private AdamW op() {
@@ -91,14 +161,25 @@ abstract class AdamWContract {
   }
 
   private List<Slot> slots(ScalarType type) {
+    return slots(type, type);
+  }
+
+  /** Every parameter but the first with a copy. */
+  private List<Slot> slots(ScalarType type, ScalarType gradients) {
     Draw draw = room().draw(5, type);
     List<Slot> slots = new ArrayList<>();
     for (int i = 0; i < SHAPES.length; i++) {
-      Tensor weight = draw.normal(SHAPES[i]), gradient = draw.normal(SHAPES[i]);
+      Tensor weight = draw.normal(SHAPES[i]), gradient = draw.normal(SHAPES[i]).to(gradients);
       Tensor first = draw.normal(SHAPES[i]), second = draw.uniform(0.1, 2, SHAPES[i]);
-      slots.add(new Slot(weight, gradient, first, second, i % 2 == 0 ? 0.1 : 0));
+      Tensor copy = weight.to(ScalarType.BFloat16);
+      double decay = i % 2 == 0 ? 0.1 : 0;
+      slots.add(new Slot(weight, i == 0 ? null : copy, gradient, first, second, decay));
     }
     return slots;
+  }
+
+  private static Tensor copy(Slot slot) {
+    return slot.copy() == null ? slot.weight() : slot.copy();
   }
 
   /** Weight and moments after so many steps in float64, by the paper's algorithm 2. */

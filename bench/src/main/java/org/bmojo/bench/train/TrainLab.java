@@ -1,0 +1,122 @@
+package org.bmojo.bench.train;
+
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.SplittableRandom;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.model.Batch;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
+import org.bmojo.model.Presets;
+import org.bmojo.train.Optimizer;
+import org.bmojo.train.Schedule;
+import org.bmojo.train.Trainer;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_cuda;
+
+/**
+ * Tokens per second of whole training steps: forward, backward, clipping and AdamW, on random ids.
+ *
+ * <pre>
+ *   java @bench/target/cuda/java.args org.bmojo.bench.train.TrainLab 130m 16x2048 bmojo mamba …
+ * </pre>
+ *
+ * <p>A step's time is what passes between the ends of two steps while the next ones are queued, as
+ * in a run; the median of {@value #STEPS} after {@value #WARM}. Beside it stands how long the
+ * thread that queues the work was busy: as long as that is less, no GPU waits.
+ */
+public final class TrainLab {
+  private static final int WARM = 5, STEPS = 15, VOCABULARY = 50_304;
+
+  /** {@code -Dprofile}: what the GPU did in the last steps, kernel by kernel. */
+  private static final boolean PROFILE = System.getProperty("profile") != null;
+
+  private static final int PROFILED = WARM + STEPS - 4;
+
+  private TrainLab() {}
+
+  /** {@code SIZE BxT FAMILY…}; the device is the first GPU, or the CPU where there is none. */
+  public static void main(String[] args) {
+    Presets.Size size = size(args[0]);
+    int batch = Integer.parseInt(args[1].split("x")[0]);
+    int context = Integer.parseInt(args[1].split("x")[1]);
+    boolean gpu = torch.cuda_is_available();
+    System.out.printf(
+        "%-12s %11s %9s %9s %9s %9s %9s%n",
+        "model", "parameters", "ms", "host ms", "tokens/s", "loss", "peak GB");
+    List<String> families = List.of(args).subList(2, args.length);
+    for (Presets.Family family : Presets.Family.values()) {
+      String name = family.name().toLowerCase(Locale.ROOT).replace('_', '-');
+      if (!families.isEmpty() && !families.contains(name)) continue;
+      time(name, Presets.of(family, size, VOCABULARY), batch, context, gpu);
+    }
+  }
+
+  private static Presets.Size size(String label) {
+    return Presets.Size.valueOf("S" + label.toUpperCase(Locale.ROOT).replace('.', '_'));
+  }
+
+  private static void time(String name, ModelConfig config, int batch, int context, boolean gpu) {
+    Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, WARM + STEPS);
+    try (Scope scope = new Scope();
+        LanguageModel model = LanguageModel.create(config, 1)) {
+      if (gpu) {
+        model.place(Placement.of("cuda", "bf16"), true);
+        torch_cuda.getAllocator().resetPeakStats((byte) 0);
+      }
+      List<Double> times = new ArrayList<>();
+      List<Double> losses = new ArrayList<>();
+      double host;
+      try (Trainer trainer = new Trainer(model, Optimizer.Settings.STANDARD, schedule)) {
+        Batch data = random(batch, context);
+        KernelProfile[] profile = new KernelProfile[1];
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long[] last = {System.nanoTime()};
+        long[] busy = new long[2]; // this thread's own time, after warming up and at the end
+        trainer.run(
+            _ -> List.of(data),
+            step -> {
+              long now = System.nanoTime();
+              if (step.number() > WARM) times.add((now - last[0]) / 1e6);
+              last[0] = now;
+              if (PROFILE && step.number() == PROFILED) profile[0] = KernelProfile.start();
+              if (step.number() <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
+              busy[1] = threads.getCurrentThreadCpuTime();
+              losses.add(step.loss());
+              return true;
+            });
+        if (profile[0] != null) profile[0].print(WARM + STEPS - PROFILED, 45);
+        host = (busy[1] - busy[0]) / 1e6 / STEPS;
+      }
+      times.sort(null);
+      double median = times.get(times.size() / 2);
+      System.out.printf(
+          "%-12s %,11d %9.1f %9.1f %,9.0f %9.4f %9.1f%n",
+          name,
+          model.parameterCount(),
+          median,
+          host,
+          batch * (double) context / median * 1e3,
+          losses.getLast(),
+          gpu ? peakBytes() / 1e9 : Double.NaN);
+    } catch (RuntimeException e) {
+      System.out.printf("%-12s %s%n", name, e.getMessage());
+    }
+    if (gpu) torch_cuda.getAllocator().emptyCache();
+  }
+
+  private static double peakBytes() {
+    return torch_cuda.getAllocator().getDeviceStats((byte) 0).allocated_bytes().peak();
+  }
+
+  private static Batch random(int batch, int context) {
+    SplittableRandom random = new SplittableRandom(1);
+    long[] ids = random.longs((long) batch * context, 0, VOCABULARY).toArray();
+    long[] targets = random.longs((long) batch * context, 0, VOCABULARY).toArray();
+    return Batch.of(ids, targets, batch);
+  }
+}

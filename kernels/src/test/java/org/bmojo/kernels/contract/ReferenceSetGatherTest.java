@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class ReferenceSetGatherTest extends SetGatherContract {
+  @Override
+  Room room() {
+    return Room.reference();
+  }
+}
