@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import org.bmojo.eval.RecallTrial;
 import org.bmojo.io.AtomicFile;
 import org.bmojo.io.FileTrouble;
 import tools.jackson.core.JacksonException;
@@ -48,6 +49,9 @@ final class Metrics implements AutoCloseable {
 
   /** The model wrote something. */
   record Sample(String event, long step, String text) implements Event {}
+
+  /** A synthetic task was asked. */
+  record Recall(String event, long step, RecallTrial.Test test) implements Event {}
 
   private final Path path;
   private final FileChannel file;

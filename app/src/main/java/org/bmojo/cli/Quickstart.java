@@ -118,6 +118,7 @@ final class Quickstart implements Callable<Integer> {
   private static final int LENGTH = 128;
   private static final int PAIRS = 8;
   private static final int WIDTH = 64;
+  private static final int WINDOW = 4;
   private static final int BATCH = 32;
 
   private List<Recall> recall(Page page) {
@@ -131,7 +132,7 @@ final class Quickstart implements Callable<Integer> {
             List.of(new Suite.Part(task, (long) BATCH * steps)),
             List.of(new Suite.Part(task, 256)));
     EqualState models =
-        new EqualState(VOCABULARY, WIDTH, 2, 4, 4, 2 * PAIRS, 4, Selection.IMPORTANCE);
+        new EqualState(VOCABULARY, WIDTH, 2, WINDOW, 4, 2 * PAIRS, 4, Selection.IMPORTANCE);
     Map<String, ModelConfig> configs = new LinkedHashMap<>();
     configs.put("B'MOJO", models.bmojo());
     configs.put("sliding window", models.sliding());
@@ -167,6 +168,7 @@ final class Quickstart implements Callable<Integer> {
             BATCH,
             Schedule.cosine(RECALL_RATE, steps),
             Optimizer.Settings.STANDARD,
+            WINDOW,
             seed);
     try (Progress progress = Progress.of(name, steps)) {
       return trial.run(step -> {
@@ -326,6 +328,7 @@ final class Quickstart implements Callable<Integer> {
     The plots, and what memory kept of a text: %s
     Next:
       ./bmojo generate %s "public class "        let it write more
+      ./bmojo recall mqar --eidetic 4            recall with less to remember; --list has more tasks
       ./bmojo train book.txt --out runs/book     your own text
       ./bmojo info bmojo-130m                    what a larger one would take\
     """

@@ -4,11 +4,17 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Rectangle;
+import java.text.FieldPosition;
+import java.text.NumberFormat;
+import java.text.ParsePosition;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jfree.chart.ChartFactory;
 import org.jfree.chart.JFreeChart;
+import org.jfree.chart.axis.CategoryLabelPositions;
+import org.jfree.chart.axis.LogAxis;
+import org.jfree.chart.axis.NumberTickUnit;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
 import org.jfree.chart.plot.CategoryPlot;
@@ -17,6 +23,7 @@ import org.jfree.chart.plot.PlotOrientation;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.category.BarRenderer;
 import org.jfree.chart.renderer.category.StandardBarPainter;
+import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.title.LegendTitle;
 import org.jfree.data.category.DefaultCategoryDataset;
 import org.jfree.data.xy.XYSeries;
@@ -24,6 +31,7 @@ import org.jfree.data.xy.XYSeriesCollection;
 import org.jfree.svg.SVGGraphics2D;
 import org.jfree.svg.SVGHints;
 import org.jfree.svg.ViewBox;
+import org.jspecify.annotations.Nullable;
 
 /** Charts as SVG, in colours that read on light and dark pages. */
 public final class Chart {
@@ -42,6 +50,12 @@ public final class Chart {
     new Color(0xE6, 0x9F, 0x00),
     new Color(0x56, 0xB4, 0xE9)
   };
+
+  private static final BasicStroke SOLID = new BasicStroke(2f);
+  private static final BasicStroke DASHED =
+      new BasicStroke(2f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, new float[] {6, 4}, 0);
+  private static final int MOST_TICKS = 12;
+  private static final int LEVEL_LABELS = 5; // Names of more bars would run into each other.
 
   private Chart() {}
 
@@ -82,6 +96,71 @@ public final class Chart {
     return svg(chart, plot);
   }
 
+  /** Lines through marked points, x on a logarithmic axis, y between 0 and {@code top}. */
+  public static String points(String xLabel, String yLabel, double top, List<Line> lines) {
+    XYSeriesCollection data = new XYSeriesCollection();
+    for (Line line : lines) {
+      XYSeries series = new XYSeries(line.name);
+      for (int i = 0; i < line.x.size(); i++) series.add(line.x.get(i), line.y.get(i));
+      data.addSeries(series);
+    }
+    JFreeChart chart =
+        ChartFactory.createXYLineChart(
+            null, xLabel, yLabel, data, PlotOrientation.VERTICAL, true, false, false);
+    XYPlot plot = chart.getXYPlot();
+    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
+    for (int i = 0; i < lines.size(); i++) {
+      renderer.setSeriesPaint(i, PALETTE[i % PALETTE.length]);
+      // Colours come again after the sixth line, but dashed.
+      renderer.setSeriesStroke(i, i < PALETTE.length ? SOLID : DASHED);
+    }
+    plot.setRenderer(renderer);
+    LogAxis axis = octaves(xLabel, lines);
+    plot.setDomainAxis(axis);
+    plot.getRangeAxis().setRange(0, top * 1.02);
+    plot.setDomainGridlinePaint(GRID);
+    plot.setRangeGridlinePaint(GRID);
+    style(plot.getDomainAxis());
+    style(plot.getRangeAxis());
+    return svg(chart, plot);
+  }
+
+  /** From one power of two to another, ticks at powers of two. */
+  private static LogAxis octaves(String label, List<Line> lines) {
+    double[] x = lines.stream().flatMap(l -> l.x.stream()).mapToDouble(v -> v).sorted().toArray();
+    int low = (int) Math.floor(Math.log(x[0]) / Math.log(2));
+    int high = (int) Math.ceil(Math.log(x[x.length - 1]) / Math.log(2));
+    LogAxis axis = new LogAxis(label);
+    axis.setBase(2);
+    axis.setRange(Math.pow(2, low - 0.2), Math.pow(2, Math.max(high, low + 1) + 0.2));
+    axis.setTickUnit(new NumberTickUnit(high - low > MOST_TICKS ? 2 : 1));
+    axis.setNumberFormatOverride(new PowersOfTwo());
+    return axis;
+  }
+
+  /** 0.5, 512, 1K, 64K, 1M. */
+  private static final class PowersOfTwo extends NumberFormat {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public StringBuffer format(double number, StringBuffer to, FieldPosition position) {
+      double n =
+          number < 1 << 10 ? number : number < 1 << 20 ? number / (1 << 10) : number / (1 << 20);
+      String unit = number < 1 << 10 ? "" : number < 1 << 20 ? "K" : "M";
+      return to.append(n < 1 ? String.valueOf(n) : String.valueOf(Math.round(n))).append(unit);
+    }
+
+    @Override
+    public StringBuffer format(long number, StringBuffer to, FieldPosition position) {
+      return format((double) number, to, position);
+    }
+
+    @Override
+    public @Nullable Number parse(String source, ParsePosition position) {
+      return null; // Nothing is read from a chart.
+    }
+  }
+
   /** One bar for each entry, in the map's order, with values between 0 and {@code top}. */
   public static String bars(String yLabel, double top, Map<String, Double> values) {
     DefaultCategoryDataset data = new DefaultCategoryDataset();
@@ -98,6 +177,9 @@ public final class Chart {
     plot.setRangeGridlinePaint(GRID);
     plot.getRangeAxis().setRange(0, top);
     plot.getDomainAxis().setTickLabelPaint(INK);
+    if (values.size() > LEVEL_LABELS) {
+      plot.getDomainAxis().setCategoryLabelPositions(CategoryLabelPositions.UP_45);
+    }
     style(plot.getRangeAxis());
     return svg(chart, plot);
   }

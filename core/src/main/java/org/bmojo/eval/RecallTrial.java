@@ -1,21 +1,26 @@
 package org.bmojo.eval;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import org.bmojo.kernels.torch.Scope;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.function.IntFunction;
+import java.util.function.LongConsumer;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.tasks.Batch;
+import org.bmojo.tasks.Passkey;
 import org.bmojo.tasks.RecallScore;
+import org.bmojo.tasks.RecallScore.Slice;
 import org.bmojo.tasks.Segment;
 import org.bmojo.tasks.Suite;
+import org.bmojo.tasks.Task;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
 import org.bmojo.train.Trainer;
-import org.bytedeco.javacpp.LongPointer;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One model, trained and tested on a suite of synthetic tasks.
@@ -26,6 +31,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param batch examples per update
  * @param schedule learning rate and number of updates
  * @param settings of the optimizer
+ * @param window the unit in which distances are sliced, the same for all models of a comparison
  * @param seed decides the initial weights and the order of batches
  */
 public record RecallTrial(
@@ -35,9 +41,8 @@ public record RecallTrial(
     int batch,
     Schedule schedule,
     Optimizer.Settings settings,
+    int window,
     long seed) {
-  private static final int TEST_BATCH = 32;
-
   /**
    * What came of it.
    *
@@ -58,7 +63,7 @@ public record RecallTrial(
       List<Test> tests) {
     /** The unweighted mean over the tests. */
     public double recall() {
-      return tests.stream().mapToDouble(Test::recall).average().orElse(0);
+      return mean(tests);
     }
   }
 
@@ -66,54 +71,131 @@ public record RecallTrial(
    * One test.
    *
    * @param task what was asked
+   * @param version of the task's generator
+   * @param length tokens of an example
+   * @param depth where the passkey was hidden, 0 … 1; null for anywhere, and in other tasks
+   * @param examples how many were asked
    * @param recall mean over examples of the share of right answers
+   * @param plain share of right answers among all
+   * @param macro MAD's accuracy: see {@link RecallScore#macro}
+   * @param pairs answers by the number of pairs in memory
+   * @param windows answers by distance in windows, as {@link RecallScore#bounds} names them
+   * @param lookups answers by the number of pairs to be read in turn
    */
-  public record Test(String task, double recall) {}
+  public record Test(
+      String task,
+      int version,
+      int length,
+      @Nullable Double depth,
+      long examples,
+      double recall,
+      double plain,
+      double macro,
+      Map<String, Slice> pairs,
+      Map<String, Slice> windows,
+      Map<String, Slice> lookups) {
+    static Test of(Task task, RecallScore score) {
+      @Nullable Double depth =
+          task.config() instanceof Passkey.Config c && c.depth() != Passkey.ANY_DEPTH
+              ? (Double) c.depth()
+              : null;
+      return new Test(
+          task.name(),
+          task.version(),
+          task.length(),
+          depth,
+          score.examples(),
+          score.perExample(),
+          score.plain(),
+          score.macro(),
+          named(score.byPairs(), String::valueOf),
+          named(score.byWindows(), RecallScore::bounds),
+          named(score.byLookups(), String::valueOf));
+    }
+
+    private static Map<String, Slice> named(
+        SortedMap<Integer, Slice> slices, IntFunction<String> name) {
+      Map<String, Slice> named = new LinkedHashMap<>();
+      slices.forEach((key, slice) -> named.put(name.apply(key), slice));
+      return named;
+    }
+  }
+
+  /**
+   * A model that {@link #train} has trained, the caller's to close.
+   *
+   * @param losses of every update
+   * @param seconds it took
+   */
+  public record Trained(LanguageModel model, List<Double> losses, double seconds) {}
 
   /** Trains, then tests; {@code listener} sees every update and may end the training. */
   public Result run(Trainer.Listener listener) {
+    Trained trained = train(listener);
+    try (LanguageModel learnt = trained.model()) {
+      return result(trained, test(learnt, _ -> {}));
+    }
+  }
+
+  /** Trains a fresh model; {@code listener} sees every update and may end the training. */
+  public Trained train(Trainer.Listener listener) {
     List<Double> losses = new ArrayList<>();
-    try (LanguageModel trained = LanguageModel.create(model, seed);
-        Trainer trainer = new Trainer(trained, settings, schedule)) {
-      long began = System.nanoTime();
+    LanguageModel fresh = LanguageModel.create(model, seed);
+    long began = System.nanoTime();
+    try (Trainer trainer = new Trainer(fresh, settings, schedule)) {
       trainer.run(
-          update -> List.of(tensors(suite.shuffledTrainBatch(batch, update - 1, seed))),
+          update -> List.of(tensors(trainBatch(update - 1))),
           step -> {
             losses.add(step.loss());
             return listener.stepped(step);
           });
-      double seconds = (System.nanoTime() - began) / 1e9;
-      List<Test> tests = suite.test().stream().map(s -> test(trained, s)).toList();
-      return new Result(
-          name, trained.parameterCount(), stateBytes(trained), seconds, losses, tests);
+    } catch (RuntimeException e) {
+      fresh.close();
+      throw e;
     }
+    return new Trained(fresh, losses, (System.nanoTime() - began) / 1e9);
   }
 
-  private long stateBytes(LanguageModel trained) {
+  /**
+   * Scores a model on every test of the suite.
+   *
+   * @param progress is told of tokens as they are read, {@link #testTokens} in all
+   */
+  public List<Test> test(LanguageModel learnt, LongConsumer progress) {
+    RecallScorer scorer = new RecallScorer(learnt, window);
+    return suite.test().stream().map(s -> Test.of(s.task(), scorer.score(s, progress))).toList();
+  }
+
+  /** What came of a training and its tests. */
+  public Result result(Trained trained, List<Test> tests) {
+    return new Result(name, parameters(), stateBytes(), trained.seconds(), trained.losses(), tests);
+  }
+
+  /** Numbers in the model's weights. */
+  public long parameters() {
+    return Footprint.parameters(model).values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** Bytes per sequence that the model remembers after the longest test. */
+  public long stateBytes() {
     int longest = suite.test().stream().mapToInt(s -> s.task().length()).max().orElse(1);
-    return Footprint.stateBytes(trained.config(), longest);
+    return Footprint.stateBytes(model, longest);
   }
 
-  private static Test test(LanguageModel model, Segment segment) {
-    RecallScore score = new RecallScore(1);
-    for (long n = 0; n < segment.batches(TEST_BATCH); n++) {
-      Batch batch = segment.batch(TEST_BATCH, n);
-      score.add(batch, choices(model, batch));
-    }
-    return new Test(segment.task().name(), score.perExample());
+  /** Tokens of all tests. */
+  public long testTokens() {
+    return suite.test().stream().mapToLong(s -> s.examples() * s.task().length()).sum();
   }
 
-  /** The likeliest id at every labelled position. */
-  private static long[] choices(LanguageModel model, Batch batch) {
-    try (Scope scope = new Scope()) {
-      Tensor logits = model.logits(tensors(batch).ids(), null); // (B, T, V)
-      Tensor best = logits.argmax(new LongOptional(2), false).reshape(-1).contiguous();
-      long[] all = new long[(int) best.numel()];
-      new LongPointer(best.data_ptr()).get(all);
-      long[] chosen = new long[batch.positions().length];
-      for (int i = 0; i < chosen.length; i++) chosen[i] = all[batch.positions()[i]];
-      return chosen;
-    }
+  /** The unweighted mean over tests, as published results are averaged. */
+  public static double mean(List<Test> tests) {
+    return tests.stream().mapToDouble(Test::recall).average().orElse(0);
+  }
+
+  private Batch trainBatch(long n) {
+    // An endless segment has no second epoch, and so no other order to put it in.
+    boolean endless = suite.train().getFirst().examples() == Segment.ENDLESS;
+    return endless ? suite.trainBatch(batch, n) : suite.shuffledTrainBatch(batch, n, seed);
   }
 
   private static org.bmojo.model.Batch tensors(Batch batch) {

@@ -88,16 +88,22 @@ public final class Json {
     for (Throwable t = e; t != null; t = t.getCause()) {
       if (t instanceof BadInput refusal) return refusal;
     }
+    return new BadInput(
+        where + " is not the JSON expected: " + words(e),
+        "expected well-formed JSON with known keys, each once",
+        "Correct the file or make it anew",
+        e);
+  }
+
+  /** What the parser says, with the place in the tree and in the file. */
+  public static String words(JacksonException e) {
     TokenStreamLocation at = e.getLocation();
     String place =
         at == null || at.getLineNr() < 0
             ? ""
             : " in line " + at.getLineNr() + ", column " + at.getColumnNr();
-    return new BadInput(
-        where + " is not the JSON expected: " + plain(e.getOriginalMessage()) + key(e) + place,
-        "expected well-formed JSON with known keys, each once",
-        "Correct the file or make it anew",
-        e);
+    String path = path(e);
+    return plain(e.getOriginalMessage()) + (path.isEmpty() ? "" : " at " + path) + place;
   }
 
   /** The first line, without advice on how to configure the parser. */
@@ -106,7 +112,7 @@ public final class Json {
   }
 
   /** Where in the tree, such as {@code layers[0].block.mlp}. */
-  private static String key(JacksonException e) {
+  public static String path(JacksonException e) {
     StringBuilder key = new StringBuilder();
     for (JacksonException.Reference step : e.getPath()) {
       if (step.getPropertyName() == null) {
@@ -115,6 +121,6 @@ public final class Json {
         key.append(key.isEmpty() ? "" : ".").append(step.getPropertyName());
       }
     }
-    return key.isEmpty() ? "" : " at " + key;
+    return key.toString();
   }
 }

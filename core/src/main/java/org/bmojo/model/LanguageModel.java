@@ -193,6 +193,21 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   }
 
   /**
+   * Logits of some positions only, (K, V): what a test needs that asks here and there.
+   *
+   * @param ids (B, T) int64
+   * @param rows (K) int64, indices into the flattened (B·T) positions
+   */
+  public Tensor logitsAt(Tensor ids, Tensor rows, @Nullable ModelState state) {
+    try (Scope scope = new Scope();
+        Tape tape = Tape.off()) {
+      Tensor hidden = hidden(tape, ids, state).value().reshape(-1, config.width());
+      Tensor asked = hidden.index_select(0, rows); // (K, d)
+      return scope.keep(accumulated(asked.matmul(headWeight().value().t())));
+    }
+  }
+
+  /**
    * One token of each sequence, in constant time and memory.
    *
    * @param ids (B, 1) int64

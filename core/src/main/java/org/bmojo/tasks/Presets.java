@@ -90,6 +90,11 @@ public final class Presets {
       this.batch = batch;
     }
 
+    /** L. */
+    public int length() {
+      return length;
+    }
+
     /** The published batch size. */
     public int batch() {
       return batch;
@@ -278,7 +283,13 @@ public final class Presets {
 
   /** Four chains of RULER's four hops, four of the twenty names asked for. */
   public static VariableTracking variableTracking(int length) {
-    return new VariableTracking(new VariableTracking.Config(length, 32, 0.05, 64, 64, 4, 4, 4));
+    return variableTracking(length, 4);
+  }
+
+  /** Up to twelve chains of four hops, four names asked for. */
+  public static VariableTracking variableTracking(int length, int chains) {
+    return new VariableTracking(
+        new VariableTracking.Config(length, 32, 0.05, 64, 64, chains, 4, 4));
   }
 
   /** Sixteen ids, the trigger among them. */

@@ -14,7 +14,8 @@
  * RecallScore   accuracy, whole and by slice                  plotted over StateBytes
  * </pre>
  *
- * Start at {@link org.bmojo.tasks.Presets}; a whole evaluation is
+ * Start at {@link org.bmojo.tasks.Presets}, or at {@link org.bmojo.tasks.TaskChoice} for a task by
+ * its name; a whole evaluation is
  *
  * <pre>{@code
  * for (Segment segment : Presets.basedMixture(Presets.MASTER_SEED).test()) {

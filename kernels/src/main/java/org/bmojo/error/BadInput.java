@@ -21,4 +21,13 @@ public final class BadInput extends IllegalArgumentException {
   public BadInput(String found, String expected, String cure, Throwable cause) {
     super(found + "; " + expected + ". " + cure + ".", cause);
   }
+
+  private BadInput(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  /** The same, beginning with where it was found. */
+  public BadInput in(String where) {
+    return new BadInput(where + ": " + getMessage(), this);
+  }
 }
