@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code causal_conv.cu}. */
 public final class CudaCausalConv implements CausalConv {
   private static final String OP = "causal convolution";
-  private static final int THREADS = 128, RUN = 32, BACKWARD_RUN = 64, WIDEST = 8;
+  private static final int THREADS = 128, RUN = 32, BACKWARD_RUN = 128, WIDEST = 8;
 
   @Override
   public Output forward(Inputs in) {
@@ -124,7 +124,7 @@ public final class CudaCausalConv implements CausalConv {
             "the cuda room expects at most " + WIDEST,
             "use the reference backend");
       }
-      vector = channels % 4 == 0 ? 4 : 1;
+      vector = channels % 2 == 0 ? 2 : 1;
       program =
           Program.of(
               x,

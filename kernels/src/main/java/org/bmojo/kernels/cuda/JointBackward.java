@@ -43,7 +43,7 @@ final class JointBackward {
     tokens = q.size(1);
     heads = q.size(2);
     groups = window.k().size(2);
-    warps = window.k().size(1) > 64 ? 8 : 4;
+    warps = q.size(3) <= 64 && window.k().size(1) > 64 ? 8 : 4;
     rows = 16L * warps;
     program = Program.of(q, "band_attention", "HEAD=" + q.size(3), "WARPS=" + warps);
   }

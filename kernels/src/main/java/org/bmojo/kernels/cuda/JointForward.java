@@ -24,7 +24,7 @@ final class JointForward {
   /** Stands for an unbounded window; sums with positions stay ints. */
   static final int LONGEST = 1 << 29;
 
-  private static final int KEYS = 64;
+  private static final int KEYS = 64, WARPS = 4;
 
   private JointForward() {}
 
@@ -36,12 +36,11 @@ final class JointForward {
       long batch = q.size(0), tokens = q.size(1), heads = q.size(2), dim = q.size(3);
       Stream window = in.window(), fading = CudaMemoryAttention.faded(in);
       Eidetic eidetic = CudaMemoryAttention.remembered(in);
-      int most = dim > 64 ? 4 : 8;
       // Without chunks of their own, queries are cut into tiles.
-      int chunk = eidetic == null ? 16 * most : g.chunk();
+      int chunk = eidetic == null ? 16 * WARPS : g.chunk();
       int lead = eidetic == null ? 0 : (int) (g.start() % chunk);
       long longest = Math.min(chunk, tokens), chunks = (lead + tokens - 1) / chunk + 1;
-      int warps = most;
+      int warps = WARPS;
       while (warps > 1 && 8 * warps >= longest) warps /= 2;
       long rows = 16 * warps, tiles = (longest + rows - 1) / rows;
       Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
