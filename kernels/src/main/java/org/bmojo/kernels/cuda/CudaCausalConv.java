@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code causal_conv.cu}. */
 public final class CudaCausalConv implements CausalConv {
   private static final String OP = "causal convolution";
-  private static final int THREADS = 128, RUN = 32, BACKWARD_RUN = 128, WIDEST = 8;
+  private static final int THREADS = 128, RUN = 32, BACKWARD_RUN = 64, WIDEST = 8;
 
   @Override
   public Output forward(Inputs in) {

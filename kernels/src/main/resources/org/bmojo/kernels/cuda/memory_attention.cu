@@ -6,7 +6,7 @@
 #include "common.cuh"
 #include "attention.cuh"
 
-constexpr int KEYS = 64, KEY_TILE = KEYS * PITCH, STEP = 32;
+constexpr int KEYS = 64, KEY_TILE = KEYS * PITCH;
 constexpr int EVERY = 1 << 30;
 
 // Keys of one sequence and head. Query i of the tile is age + i − r tokens younger than row r, and
@@ -44,21 +44,21 @@ struct Queries {
     EACH for (int d = 0; d < BLOCKS; d++) left<PITCH>(a[d], rows + 16 * d);
   }
 
-  // STEP keys: query 0 is `age` tokens younger than the first; biases, divided by the scale, may be
+  // A tile of keys: query 0 is `age` tokens younger than the first; biases, divided by the scale, may be
   // null.
   __device__ void see(
       const bf16* keys, const bf16* values, const float* biases, int age, int span, float rate) {
     int lane = threadIdx.x % 32;
-    float p[STEP / 8][4] = {};
+    float p[KEYS / 8][4] = {};
     EACH for (int d = 0; d < BLOCKS; d++) {
-      EACH for (int n = 0; n < STEP / 16; n++) {
+      EACH for (int n = 0; n < KEYS / 16; n++) {
         unsigned b[4];
         right_of_rows<PITCH>(b, keys + 16 * n * PITCH + 16 * d);
         multiply(p[2 * n], p[2 * n + 1], a[d], b);
       }
     }
-    if (age < STEP - 1 || age + 15 >= span) {
-      EACH for (int n = 0; n < STEP / 8; n++) {
+    if (age < KEYS - 1 || age + 15 >= span) {
+      EACH for (int n = 0; n < KEYS / 8; n++) {
         EACH for (int c = 0; c < 4; c++) {
           int column = 8 * n + lane % 4 * 2 + c % 2;
           if ((unsigned)(age + lane / 4 + c / 2 * 8 - column) >= (unsigned)span) p[n][c] = nothing();
@@ -66,7 +66,7 @@ struct Queries {
       }
     }
     float most[2] = {nothing(), nothing()}, base[2], shrink[2];
-    EACH for (int n = 0; n < STEP / 8; n++) {
+    EACH for (int n = 0; n < KEYS / 8; n++) {
       if (biases) {
         EACH for (int c = 0; c < 4; c++) p[n][c] += biases[8 * n + lane % 4 * 2 + c % 2];
       }
@@ -74,7 +74,7 @@ struct Queries {
     }
     EACH for (int half = 0; half < 2; half++)
       shrink[half] = softmax[half].raise(quad_max(most[half]), rate, base[half]);
-    EACH for (int n = 0; n < STEP / 8; n++) {
+    EACH for (int n = 0; n < KEYS / 8; n++) {
       EACH for (int c = 0; c < 4; c++) {
         p[n][c] = exp2_fast(p[n][c] * rate - base[c / 2]);
         softmax[c / 2].sum += p[n][c];
@@ -84,7 +84,7 @@ struct Queries {
       EACH for (int j = 0; j < TILES; j++)
         EACH for (int c = 0; c < 4; c++) o[j][c] *= shrink[c / 2];
     }
-    EACH for (int n = 0; n < STEP / 16; n++) {
+    EACH for (int n = 0; n < KEYS / 16; n++) {
       unsigned weights[4];
       as_left(weights, p[2 * n], p[2 * n + 1]);
       EACH for (int d = 0; d < BLOCKS; d++) {
@@ -165,13 +165,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     if (tile == before_remembered) queries.load(far_rows + own * PITCH);
     Keys keys = keys_of(tile);
     const bf16* stage = stages + tile % 2 * 2 * KEY_TILE;
-    for (int step = 0; step < KEYS && keys.from + step < keys.to; step += STEP) {
-      int age = keys.age + own - keys.from - step;  // of this warp's first query
-      if (age + 15 < 0 || age - STEP + 1 >= keys.span) continue;
-      const float* bias_of = tile < before_remembered ? nullptr : biases + tile % 2 * KEYS + step;
-      queries.see(stage + step * PITCH, stage + KEY_TILE + step * PITCH, bias_of, age, keys.span,
-                  scale * LOG2E);
-    }
+    int age = keys.age + own - keys.from;  // of this warp's first query
+    if (age + 15 < 0 || age - KEYS + 1 >= keys.span) continue;
+    const float* bias_of = tile < before_remembered ? nullptr : biases + tile % 2 * KEYS;
+    queries.see(stage, stage + KEY_TILE, bias_of, age, keys.span, scale * LOG2E);
   }
 
   float shares[2];
