@@ -59,14 +59,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
             float p[2][4] = {}, g[2][4] = {};
             meet(p, g, keys + own * PITCH, values + own * PITCH, queries + step * PITCH,
                  slopes + step * PITCH);
-            EACH for (int n = 0; n < 2; n++) {
-              EACH for (int c = 0; c < 4; c++) {
-                int i = step + 8 * n + pair + c % 2;
-                p[n][c] = exp2_fast(p[n][c] * (scale * LOG2E) + biases[c / 2] - sums[i]);
-                g[n][c] = p[n][c] * (g[n][c] - along[i]);
-                gb[c / 2] += g[n][c];
-              }
-            }
+            weigh(p, g, scale * LOG2E, biases, sums + step + pair, along + step + pair);
+            EACH for (int n = 0; n < 2; n++)
+              EACH for (int c = 0; c < 4; c++) gb[c / 2] += g[n][c];
             unsigned weights[4], d_weights[4];
             as_left(weights, p[0], p[1]);
             as_left(d_weights, g[0], g[1]);
