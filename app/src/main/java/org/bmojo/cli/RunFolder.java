@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
+import org.bmojo.io.FileTrouble;
 
 /**
  * What {@code bmojo train} leaves.
@@ -39,6 +41,15 @@ record RunFolder(Path path) {
 
   Path metrics() {
     return path.resolve("metrics.jsonl");
+  }
+
+  /** Makes the folder if there is none. */
+  void create() {
+    try {
+      Files.createDirectories(path);
+    } catch (IOException e) {
+      throw FileTrouble.writing(path, e);
+    }
   }
 
   /** Refuses a folder where a new run would replace what is not a run's. */

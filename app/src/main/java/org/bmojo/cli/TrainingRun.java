@@ -80,6 +80,7 @@ final class TrainingRun implements AutoCloseable {
       Placement placement) {
     tokenizer.requireFits(config.vocabulary());
     folder.requireFree();
+    folder.create();
     Path tokens = folder.tokens(plan);
     if (tokens.equals(folder.tokens())) tokenize(folder, plan, tokenizer);
     TokenShards shards = TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
