@@ -30,7 +30,9 @@ struct Band {
   __device__ bool any(int query, int row) const {
     return age + query + 15 - row >= 0 && age + query - row - 15 < span;
   }
-  __device__ bool all(int query, int row) const { return shows(query, row + 15) && shows(query + 15, row); }
+  __device__ bool all(int query, int row) const {
+    return shows(query, row + 15) && shows(query + 15, row);
+  }
 };
 
 // fetch for dOut, with Σ dOut · out of every row on the way.
@@ -53,7 +55,8 @@ __device__ __forceinline__ void fetch_slopes(
 }
 
 
-// Grid: tiles of queries, heads, sequences. dq over both streams; out_slopes (B, T, H) Σ dOut · out.
+// Grid: tiles of queries, heads, sequences. dq over both streams; out_slopes (B, T, H) gets
+// Σ dOut · out.
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward_queries(
     const bf16* __restrict__ q, const bf16* __restrict__ window_k,
     const bf16* __restrict__ window_v, int window_rows, int window,

@@ -44,8 +44,8 @@ struct Queries {
     EACH for (int d = 0; d < BLOCKS; d++) left<PITCH>(a[d], rows + 16 * d);
   }
 
-  // A tile of keys: query 0 is `age` tokens younger than the first; biases, divided by the scale, may be
-  // null.
+  // A tile of keys: query 0 is `age` tokens younger than the first; biases, which are divided by
+  // the scale, may be null.
   __device__ void see(
       const bf16* keys, const bf16* values, const float* biases, int age, int span, float rate) {
     int lane = threadIdx.x % 32;
@@ -60,8 +60,8 @@ struct Queries {
     if (age < KEYS - 1 || age + 15 >= span) {
       EACH for (int n = 0; n < KEYS / 8; n++) {
         EACH for (int c = 0; c < 4; c++) {
-          int column = 8 * n + lane % 4 * 2 + c % 2;
-          if ((unsigned)(age + lane / 4 + c / 2 * 8 - column) >= (unsigned)span) p[n][c] = nothing();
+          int apart = age + lane / 4 + c / 2 * 8 - (8 * n + lane % 4 * 2 + c % 2);
+          if ((unsigned)apart >= (unsigned)span) p[n][c] = nothing();
         }
       }
     }
