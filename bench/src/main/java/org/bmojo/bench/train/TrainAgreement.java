@@ -18,7 +18,7 @@ import org.bmojo.train.Trainer;
  * CPU: same weights, same batches, a text with repetitions that there is something to learn from.
  *
  * <pre>
- *   java @bench/target/cuda/java.args org.bmojo.bench.train.TrainAgreement bmojo-small mamba-small …
+ *   BMOJO_CUDA=1 ./bmojo bench agree bmojo-small mamba-small
  * </pre>
  */
 public final class TrainAgreement {
@@ -26,11 +26,11 @@ public final class TrainAgreement {
 
   private TrainAgreement() {}
 
-  /** Names of presets. */
-  public static void main(String[] args) {
+  /** Prints a line for each preset. */
+  public static void run(List<String> presets) {
     System.out.printf(
         "%-20s %9s %9s %14s %14s%n", "model", "first", "last", "GPU fp32 off", "GPU bf16 off");
-    for (String name : args) {
+    for (String name : presets) {
       double[] cpu = losses(name, Placement.CPU);
       double[] wide = losses(name, Placement.of("cuda", "fp32"));
       double[] narrow = losses(name, Placement.of("cuda", "bf16"));
