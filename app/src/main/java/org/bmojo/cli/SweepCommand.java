@@ -56,6 +56,8 @@ final class SweepCommand implements Callable<Integer> {
   @Option(names = "--dry-run", description = "Show the trials and what they take; train none.")
   boolean dry;
 
+  @Mixin RecallPlacement placement;
+
   @Option(
       names = "--workers",
       paramLabel = "N",
@@ -155,7 +157,9 @@ final class SweepCommand implements Callable<Integer> {
                 progress.say(line(trial, outcome));
               }
             };
-        new SweepRun(sweep, journal, Commit.current(), observer, interrupt::isAsked).run(workers);
+        new SweepRun(
+                sweep, journal, placement.of(), Commit.current(), observer, interrupt::isAsked)
+            .run(workers);
       }
       long left = pending.size() - finished[0];
       String text =

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.bmojo.eval.RecallTrial;
+import org.bmojo.model.Placement;
 import org.bmojo.tasks.RecallScore.Slice;
 import org.bmojo.train.Schedule;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,7 +34,7 @@ class ResultsTest {
             @Override
             public void finished(SweepTrial trial, Outcome outcome) {}
           };
-      new SweepRun(sweep, journal, null, nobody, () -> false).run(1);
+      new SweepRun(sweep, journal, Placement.CPU, null, nobody, () -> false).run(1);
     }
     real = Journal.read(folder);
   }
