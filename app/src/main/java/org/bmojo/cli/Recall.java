@@ -224,8 +224,7 @@ final class Recall implements Callable<Integer> {
     }
   }
 
-  private RecallTrial.Trained train(
-      RecallTrial trial, RecallMetrics metrics, Interrupt interrupt) {
+  private RecallTrial.Trained train(RecallTrial trial, RecallMetrics metrics, Interrupt interrupt) {
     try (Progress progress = Progress.of("training", trial.schedule().steps())) {
       Trainer.Listener listener =
           step -> {

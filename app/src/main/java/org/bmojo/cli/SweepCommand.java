@@ -157,8 +157,7 @@ final class SweepCommand implements Callable<Integer> {
                 progress.say(line(trial, outcome));
               }
             };
-        new SweepRun(
-                sweep, journal, placement.of(), Commit.current(), observer, interrupt::isAsked)
+        new SweepRun(sweep, journal, placement.of(), Commit.current(), observer, interrupt::isAsked)
             .run(workers);
       }
       long left = pending.size() - finished[0];

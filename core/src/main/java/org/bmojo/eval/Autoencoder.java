@@ -55,10 +55,7 @@ public final class Autoencoder implements Trainable, AutoCloseable {
   static Autoencoder create(LanguageModel encoder, Placement placement, long seed) {
     try (Scope scope = new Scope()) {
       Autoencoder fresh = new Autoencoder(encoder, new Initializer(~seed, ScalarType.Float));
-      fresh
-          .own()
-          .values()
-          .forEach(p -> p.place(placement.libtorch(), placement.type(), true));
+      fresh.own().values().forEach(p -> p.place(placement.libtorch(), placement.type(), true));
       return fresh;
     }
   }
@@ -91,8 +88,7 @@ public final class Autoencoder implements Trainable, AutoCloseable {
   Tensor logitsAt(Tensor ids, Tensor rows) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor asked =
-          decoded(tape, ids).value().index_select(0, rows.to(device(), ScalarType.Long));
+      Tensor asked = decoded(tape, ids).value().index_select(0, rows.to(device(), ScalarType.Long));
       return scope.keep(asked.matmul(head.weight().value().t()).to(ScalarType.Float));
     }
   }

@@ -153,7 +153,8 @@ public record RecallTrial(
     List<Double> losses = new ArrayList<>();
     LanguageModel fresh = LanguageModel.create(model, seed);
     fresh.place(placement, true);
-    @Nullable Autoencoder decoder = compresses() ? Autoencoder.create(fresh, placement, seed) : null;
+    @Nullable Autoencoder decoder =
+        compresses() ? Autoencoder.create(fresh, placement, seed) : null;
     long began = System.nanoTime();
     try (Trainer trainer = new Trainer(decoder == null ? fresh : decoder, settings, schedule)) {
       trainer.run(
@@ -180,9 +181,7 @@ public record RecallTrial(
     RecallScorer.Reader reader =
         decoder == null ? learnt::logitsAt : (ids, rows, _) -> decoder.logitsAt(ids, rows);
     RecallScorer scorer = new RecallScorer(learnt, reader, window);
-    return suite.test().stream()
-        .map(s -> Test.of(s.task(), scorer.score(s, progress)))
-        .toList();
+    return suite.test().stream().map(s -> Test.of(s.task(), scorer.score(s, progress))).toList();
   }
 
   /**

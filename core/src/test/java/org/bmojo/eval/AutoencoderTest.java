@@ -16,11 +16,11 @@ import org.bmojo.tasks.Segment;
 import org.bmojo.tasks.Suite;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.bytedeco.pytorch.Scalar;
 import org.junit.jupiter.api.Test;
 
 class AutoencoderTest {
@@ -70,9 +70,7 @@ class AutoencoderTest {
             List.of(new Suite.Part(task, Segment.ENDLESS)),
             List.of(new Suite.Part(task, 63)));
     ModelConfig model =
-        length == 4
-            ? RecallModel.of(RecallModel.Family.TRANSFORMER).config(7)
-            : nearSighted();
+        length == 4 ? RecallModel.of(RecallModel.Family.TRANSFORMER).config(7) : nearSighted();
     return new RecallTrial(
             "autoencoder",
             model,
