@@ -118,7 +118,7 @@ final class SweepCommand implements Callable<Integer> {
       throw new BadInput(workers + " workers", "expected 1 or more", "Correct --workers");
     }
     Sweep sweep = Sweep.read(file, new Sweep.Overrides(steps, batch, seeds));
-    String name = "trials";
+    String name = Journal.NAME;
     if (only != null) sweep = sweep.only(only);
     if (shard != null) {
       Matcher parts = SHARD.matcher(shard);
@@ -129,7 +129,7 @@ final class SweepCommand implements Callable<Integer> {
             "shard " + shard, "expected I/N with 1 ≤ I ≤ N, such as 2/4", "Correct --shard");
       }
       sweep = sweep.shard(index, n);
-      name = "trials-%d-of-%d".formatted(index, n);
+      name = Journal.NAME + "-%d-of-%d".formatted(index, n);
     }
     Path folder = out == null ? Path.of("results", sweep.name()) : out;
     return dry ? show(sweep, folder) : run(sweep, folder, name);

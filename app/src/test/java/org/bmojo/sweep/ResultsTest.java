@@ -1,6 +1,7 @@
 package org.bmojo.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -95,7 +96,7 @@ class ResultsTest {
     Results.Row row = rows.getFirst();
     assertThat(row.learningRate()).isEqualTo(0.2);
     assertThat(row.seeds()).isEqualTo(2);
-    assertThat(row.recall()).isEqualTo(0.65);
+    assertThat(row.recall()).isCloseTo(0.65, within(1e-12));
     assertThat(row.low()).isEqualTo(0.6);
     assertThat(row.high()).isEqualTo(0.7);
     // Slices add up over seeds: 1 and 2 right of 4 each.
