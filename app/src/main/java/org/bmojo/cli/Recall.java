@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
+import java.util.function.LongConsumer;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.ModelJson;
 import org.bmojo.error.BadInput;
@@ -92,6 +94,7 @@ final class Recall implements Callable<Integer> {
       description = "Decides weights and examples; several: train as often (${DEFAULT-VALUE}).")
   List<Long> seeds = List.of(1L);
 
+  @Mixin RecallPlacement placement;
   @Mixin RecallTaskOptions sizes;
   @Mixin RecallModelOptions model;
 
@@ -196,18 +199,17 @@ final class Recall implements Callable<Integer> {
 
   /** Null where somebody interrupted. */
   private @Nullable Run trained(RecallTrial trial, TaskChoice choice, Interrupt interrupt) {
-    @Nullable RunFolder folder = folder(trial.seed());
+    @Nullable RunFolder folder = folder(trial);
     try (RecallMetrics metrics = RecallMetrics.in(folder)) {
-      RecallTrial.Trained trained = train(trial, metrics, interrupt);
-      try (LanguageModel learnt = trained.model()) {
+      try (RecallTrial.Trained trained = train(trial, metrics, interrupt)) {
         if (interrupt.isAsked()) return null;
-        List<RecallTrial.Test> tests = test(trial, learnt);
+        List<RecallTrial.Test> tests = test(trial, progress -> trial.test(trained, progress));
         metrics.write(steps, tests);
         double loss = trained.losses().getLast();
         double recall = RecallTrial.mean(tests);
         Run run =
             new Run(trial.seed(), trained.losses().size(), trained.seconds(), loss, recall, tests);
-        if (folder != null) keep(folder, learnt, findings(choice, trial, List.of(run)));
+        if (folder != null) keep(folder, trained.model(), findings(choice, trial, List.of(run)));
         return run;
       }
     }
@@ -215,13 +217,14 @@ final class Recall implements Callable<Integer> {
 
   private Run tested(RecallTrial trial, Path kept) {
     try (Checkpoint checkpoint = Checkpoint.open(kept)) {
-      List<RecallTrial.Test> tests = test(trial, checkpoint.model());
+      LanguageModel model = checkpoint.model();
+      model.place(placement.of(), false);
+      List<RecallTrial.Test> tests = test(trial, progress -> trial.test(model, progress));
       return new Run(trial.seed(), 0, 0, null, RecallTrial.mean(tests), tests);
     }
   }
 
-  private static RecallTrial.Trained train(
-      RecallTrial trial, RecallMetrics metrics, Interrupt interrupt) {
+  private RecallTrial.Trained train(RecallTrial trial, RecallMetrics metrics, Interrupt interrupt) {
     try (Progress progress = Progress.of("training", trial.schedule().steps())) {
       Trainer.Listener listener =
           step -> {
@@ -230,19 +233,22 @@ final class Recall implements Callable<Integer> {
             progress.advance(1);
             return !interrupt.isAsked();
           };
-      return trial.train(listener);
+      return trial.train(placement.of(), listener);
     }
   }
 
-  private static List<RecallTrial.Test> test(RecallTrial trial, LanguageModel learnt) {
+  private static List<RecallTrial.Test> test(
+      RecallTrial trial, Function<LongConsumer, List<RecallTrial.Test>> tests) {
     try (Progress progress = Progress.of("testing, tokens", trial.testTokens())) {
-      return trial.test(learnt, progress::advance);
+      return tests.apply(progress::advance);
     }
   }
 
-  private @Nullable RunFolder folder(long seed) {
-    if (out == null || kept != null) return null;
-    RunFolder folder = new RunFolder(seeds.size() == 1 ? out : out.resolve("seed-" + seed));
+  private @Nullable RunFolder folder(RecallTrial trial) {
+    if (out == null) return null;
+    trial.refuseKeeping();
+    Path own = seeds.size() == 1 ? out : out.resolve("seed-" + trial.seed());
+    RunFolder folder = new RunFolder(own);
     folder.requireFree();
     return folder;
   }

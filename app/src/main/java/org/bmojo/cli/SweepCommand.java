@@ -56,6 +56,8 @@ final class SweepCommand implements Callable<Integer> {
   @Option(names = "--dry-run", description = "Show the trials and what they take; train none.")
   boolean dry;
 
+  @Mixin RecallPlacement placement;
+
   @Option(
       names = "--workers",
       paramLabel = "N",
@@ -116,7 +118,7 @@ final class SweepCommand implements Callable<Integer> {
       throw new BadInput(workers + " workers", "expected 1 or more", "Correct --workers");
     }
     Sweep sweep = Sweep.read(file, new Sweep.Overrides(steps, batch, seeds));
-    String name = "trials";
+    String name = Journal.NAME;
     if (only != null) sweep = sweep.only(only);
     if (shard != null) {
       Matcher parts = SHARD.matcher(shard);
@@ -127,7 +129,7 @@ final class SweepCommand implements Callable<Integer> {
             "shard " + shard, "expected I/N with 1 ≤ I ≤ N, such as 2/4", "Correct --shard");
       }
       sweep = sweep.shard(index, n);
-      name = "trials-%d-of-%d".formatted(index, n);
+      name = Journal.NAME + "-%d-of-%d".formatted(index, n);
     }
     Path folder = out == null ? Path.of("results", sweep.name()) : out;
     return dry ? show(sweep, folder) : run(sweep, folder, name);
@@ -155,7 +157,8 @@ final class SweepCommand implements Callable<Integer> {
                 progress.say(line(trial, outcome));
               }
             };
-        new SweepRun(sweep, journal, Commit.current(), observer, interrupt::isAsked).run(workers);
+        new SweepRun(sweep, journal, placement.of(), Commit.current(), observer, interrupt::isAsked)
+            .run(workers);
       }
       long left = pending.size() - finished[0];
       String text =

@@ -28,6 +28,9 @@ import tools.jackson.core.JacksonException;
  * line is cut off when the file is opened again. Threads may share one.
  */
 public final class Journal implements AutoCloseable {
+  /** How the names of all journals begin. */
+  public static final String NAME = "trials";
+
   private static final String EXTENSION = ".jsonl";
 
   private final Path file;
@@ -149,10 +152,15 @@ public final class Journal implements AutoCloseable {
 
   private static List<Path> files(Path folder) {
     try (Stream<Path> files = Files.list(folder)) {
-      return files.filter(f -> f.toString().endsWith(EXTENSION)).sorted().toList();
+      return files.filter(Journal::isJournal).sorted().toList();
     } catch (IOException e) {
       throw FileTrouble.reading(folder, e);
     }
+  }
+
+  private static boolean isJournal(Path file) {
+    String name = file.getFileName().toString();
+    return name.startsWith(NAME) && name.endsWith(EXTENSION);
   }
 
   private static byte[] bytes(Path file) {

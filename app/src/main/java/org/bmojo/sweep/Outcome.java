@@ -58,13 +58,13 @@ public record Outcome(
     @Nullable String failure,
     double recall,
     List<RecallTrial.Test> tests) {
-  private static final String DEVICE = "cpu";
+  /** What all outcomes of a run have in common: its sweep, this program's commit, the device. */
+  record Origin(String sweep, @Nullable String commit, String device) {}
 
   /** A trial that came to its end. */
   static Outcome of(
       SweepTrial trial,
-      String sweep,
-      @Nullable String commit,
+      Origin origin,
       long tokens,
       RecallTrial.Trained trained,
       List<RecallTrial.Test> tests,
@@ -72,8 +72,7 @@ public record Outcome(
     List<Double> losses = trained.losses();
     return of(
         trial,
-        sweep,
-        commit,
+        origin,
         tokens,
         losses.size(),
         trained.seconds(),
@@ -84,16 +83,14 @@ public record Outcome(
   }
 
   /** A trial whose training broke off. */
-  static Outcome failed(
-      SweepTrial trial, String sweep, @Nullable String commit, long tokens, DivergedException why) {
+  static Outcome failed(SweepTrial trial, Origin origin, long tokens, DivergedException why) {
     String words = String.valueOf(why.getMessage());
-    return of(trial, sweep, commit, tokens, 0, 0, 0, null, words, List.of());
+    return of(trial, origin, tokens, 0, 0, 0, null, words, List.of());
   }
 
   private static Outcome of(
       SweepTrial t,
-      String sweep,
-      @Nullable String commit,
+      Origin origin,
       long tokens,
       long steps,
       double seconds,
@@ -104,7 +101,7 @@ public record Outcome(
     RecallTrial trial = t.trial();
     return new Outcome(
         t.key(),
-        sweep,
+        origin.sweep,
         t.label(),
         t.task(),
         t.model(),
@@ -114,8 +111,8 @@ public record Outcome(
         trial.settings(),
         trial.window(),
         trial.seed(),
-        commit,
-        DEVICE,
+        origin.commit,
+        origin.device,
         trial.parameters(),
         trial.stateBytes(),
         steps,

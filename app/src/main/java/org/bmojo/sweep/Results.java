@@ -112,21 +112,23 @@ public final class Results {
     for (Row r : rows) {
       tasks.computeIfAbsent(group(r), _ -> new HashSet<>()).add(r.label.task());
     }
-    List<Row> grouped = new ArrayList<>();
-    Map<List<String>, Map<String, Row>> models = new LinkedHashMap<>();
+    // Group → model → task → row; a group of one task keeps all of its rows.
+    Map<String, Map<String, Map<String, Row>>> models = new LinkedHashMap<>();
     for (Row r : rows) {
-      if (tasks.getOrDefault(group(r), Set.of()).size() == 1) {
-        grouped.add(r);
-      } else {
-        models
-            .computeIfAbsent(List.of(group(r), r.label.model()), _ -> new LinkedHashMap<>())
-            .merge(r.label.task(), r, (a, b) -> a.steps >= b.steps ? a : b);
-      }
+      boolean alone = tasks.getOrDefault(group(r), Set.of()).size() == 1;
+      String model = alone ? r.label.model() + r.steps : r.label.model();
+      models
+          .computeIfAbsent(group(r), _ -> new LinkedHashMap<>())
+          .computeIfAbsent(model, _ -> new LinkedHashMap<>())
+          .merge(r.label.task(), r, (a, b) -> a.steps >= b.steps ? a : b);
     }
-    models.forEach((model, byTask) -> {
-      int all = tasks.getOrDefault(model.getFirst(), Set.of()).size();
-      if (byTask.size() == all) {
-        grouped.add(merged(model.getFirst(), List.copyOf(byTask.values())));
+    List<Row> grouped = new ArrayList<>();
+    models.forEach((group, byModel) -> {
+      int all = tasks.getOrDefault(group, Set.of()).size();
+      for (Map<String, Row> byTask : byModel.values()) {
+        if (byTask.size() < all) continue;
+        List<Row> whole = List.copyOf(byTask.values());
+        grouped.add(all == 1 ? whole.getFirst() : merged(group, whole));
       }
     });
     return grouped;

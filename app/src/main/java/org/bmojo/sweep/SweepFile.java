@@ -71,17 +71,6 @@ record SweepFile(
       @Nullable Double floor,
       @Nullable Double clip,
       @Nullable Double beta2) {
-    Training {
-      filled("training.learningRates", learningRates);
-      if (decays != null) filled("training.decays", decays);
-      if ((steps == null) == (epochs == null)) {
-        throw new BadInput(
-            "steps " + steps + " and epochs " + epochs,
-            "expected one of the two",
-            "Give the training either steps or epochs");
-      }
-    }
-
     List<Double> decayed() {
       return decays == null ? List.of(Optimizer.Settings.STANDARD.decay()) : decays;
     }
@@ -112,11 +101,7 @@ record SweepFile(
    * @param changes of one of its keys at a time
    */
   record TaskEntry(
-      JsonNode task, @Nullable Integer batch, @Nullable Map<String, List<JsonNode>> changes) {
-    TaskEntry {
-      there("task", task);
-    }
-  }
+      JsonNode task, @Nullable Integer batch, @Nullable Map<String, List<JsonNode>> changes) {}
 
   /**
    * @param model an {@link org.bmojo.eval.RecallModel}
@@ -124,12 +109,7 @@ record SweepFile(
    * @param longestTest leaves longer tests out, for models whose memory grows with the text
    */
   record Baseline(
-      JsonNode model, @Nullable List<Double> learningRates, @Nullable Integer longestTest) {
-    Baseline {
-      there("model", model);
-      if (learningRates != null) filled("learningRates", learningRates);
-    }
-  }
+      JsonNode model, @Nullable List<Double> learningRates, @Nullable Integer longestTest) {}
 
   /**
    * @param of names of baselines; null for all
@@ -141,24 +121,47 @@ record SweepFile(
       @Nullable Map<String, List<JsonNode>> grid,
       @Nullable Map<String, Map<String, JsonNode>> variants) {}
 
-  SweepFile {
-    there("sweep", sweep);
-    there("training", training);
-    filled("seeds", seeds);
-    filled("tasks", tasks == null ? null : tasks.keySet());
-    filled("baselines", baselines == null ? null : baselines.keySet());
-    if (window < 1) {
-      throw new BadInput("window " + window, "expected 1 or more", "It is the unit of distances");
-    }
-  }
-
   /** Reads a YAML file; keys that are unknown, missing or there twice are refused. */
   static SweepFile read(Path file) {
     try {
-      return SweepJson.yaml(file, Files.readString(file), SweepFile.class);
+      SweepFile plan = SweepJson.yaml(file, Files.readString(file), SweepFile.class);
+      plan.refuseGaps();
+      return plan;
+    } catch (BadInput e) {
+      throw e.getMessage().startsWith(file.toString()) ? e : e.in(file.toString());
     } catch (IOException e) {
       throw FileTrouble.reading(file, e);
     }
+  }
+
+  /** Here and not in constructors, so that a key with a typing error is not called missing. */
+  private void refuseGaps() {
+    there("sweep", sweep);
+    there("training", training);
+    atLeastOne("window", window);
+    filled("seeds", seeds);
+    filled("tasks", tasks == null ? null : tasks.keySet());
+    filled("baselines", baselines == null ? null : baselines.keySet());
+    atLeastOne("training.batch", training.batch);
+    filled("training.learningRates", training.learningRates);
+    if (training.decays != null) filled("training.decays", training.decays);
+    if ((training.steps == null) == (training.epochs == null)) {
+      throw new BadInput(
+          "steps %d and epochs %d".formatted(training.steps, training.epochs),
+          "expected one of the two",
+          "Give the training either steps or epochs");
+    }
+    tasks.forEach((name, entry) -> there("tasks." + name + ".task", entry.task));
+    baselines.forEach((name, entry) -> {
+      there("baselines." + name + ".model", entry.model);
+      if (entry.learningRates != null) filled("learningRates of " + name, entry.learningRates);
+    });
+  }
+
+  private static void atLeastOne(String key, int value) {
+    if (value >= 1) return;
+    throw new BadInput(
+        key + " " + value, "expected 1 or more", "Correct " + key + ", or add it to the sweep");
   }
 
   private static void there(String key, @Nullable Object value) {

@@ -19,7 +19,6 @@ import tools.jackson.databind.annotation.EnumNaming;
 import tools.jackson.databind.cfg.MapperBuilder;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.dataformat.yaml.YAMLFactory;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** How sweeps are read and written: strictly, with names such as {@code gated-delta-net}. */
@@ -30,12 +29,14 @@ final class SweepJson {
   private static final JsonMapper LINES =
       dashed(Json.mapper().rebuild().disable(SerializationFeature.INDENT_OUTPUT)).build();
 
+  /** For what {@link #line} wrote, in which every key is there. */
+  private static final JsonMapper WHOLE =
+      LINES.rebuild().enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES).build();
+
   private static final YAMLMapper YAML =
       dashed(
-              YAMLMapper.builder(
-                      YAMLFactory.builder()
-                          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                          .build())
+              YAMLMapper.builder()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                   .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                   .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
                   .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS))
@@ -60,7 +61,7 @@ final class SweepJson {
 
   /** What {@link #line} wrote. */
   static <T> T read(String line, Class<T> type) throws JacksonException {
-    return LINES.readValue(line, type);
+    return WHOLE.readValue(line, type);
   }
 
   static JsonNode tree(Object value) {

@@ -10,7 +10,7 @@ import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 import org.bmojo.eval.RecallTrial;
 import org.bmojo.kernels.torch.NativeThreads;
-import org.bmojo.model.LanguageModel;
+import org.bmojo.model.Placement;
 import org.bmojo.train.DivergedException;
 import org.bmojo.train.Trainer;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +28,7 @@ public final class SweepRun {
 
   private final Sweep sweep;
   private final Journal journal;
+  private final Placement placement;
   private final @Nullable String commit;
   private final Observer observer;
   private final BooleanSupplier stop;
@@ -36,17 +37,20 @@ public final class SweepRun {
   /**
    * Prepares a run.
    *
+   * @param placement where to compute
    * @param commit of this program, for the lines; null where that is not known
    * @param stop asked after every update; trials under way then end without a line
    */
   public SweepRun(
       Sweep sweep,
       Journal journal,
+      Placement placement,
       @Nullable String commit,
       Observer observer,
       BooleanSupplier stop) {
     this.sweep = sweep;
     this.journal = journal;
+    this.placement = placement;
     this.commit = commit;
     this.observer = observer;
     this.stop = stop;
@@ -109,19 +113,23 @@ public final class SweepRun {
         };
     RecallTrial.Trained trained;
     try {
-      trained = trial.trial().train(listener);
+      trained = trial.trial().train(placement, listener);
     } catch (DivergedException e) {
-      add(trial, Outcome.failed(trial, sweep.name(), commit, tokens[0], e));
+      add(trial, Outcome.failed(trial, origin(), tokens[0], e));
       return true;
     }
-    try (LanguageModel model = trained.model()) {
+    try (trained) {
       if (ending()) return false;
       long began = System.nanoTime();
-      List<RecallTrial.Test> tests = trial.trial().test(model, observer::advanced);
+      List<RecallTrial.Test> tests = trial.trial().test(trained, observer::advanced);
       double seconds = (System.nanoTime() - began) / 1e9;
-      add(trial, Outcome.of(trial, sweep.name(), commit, tokens[0], trained, tests, seconds));
+      add(trial, Outcome.of(trial, origin(), tokens[0], trained, tests, seconds));
       return true;
     }
+  }
+
+  private Outcome.Origin origin() {
+    return new Outcome.Origin(sweep.name(), commit, placement.device());
   }
 
   private void add(SweepTrial trial, Outcome outcome) {

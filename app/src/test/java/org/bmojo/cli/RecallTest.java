@@ -26,7 +26,7 @@ class RecallTest {
   @ParameterizedTest
   @EnumSource(
       mode = EnumSource.Mode.EXCLUDE,
-      names = {"MQAR_BASED", "MQAR_ZOOLOGY", "COMPRESSION"})
+      names = {"MQAR_BASED", "MQAR_ZOOLOGY"})
   void everyTaskIsTrainedAndTested(TaskKind kind) {
     JsonNode answer = json("recall", kind.label(), TINY);
     assertThat(answer.at("/runs/0/steps").asInt()).isEqualTo(2);
@@ -105,7 +105,9 @@ class RecallTest {
     "mqar, --model mamba --eidetic 3, the model has no such part",
     "mqar, --model bmojo-tiny --width 3, which take sizes",
     "mqar, --model nonsense, expected one of transformer",
-    "mqar, --test nowhere, no folder"
+    "mqar, --test nowhere, no folder",
+    "compression, --out kept, whose decoder is not part",
+    "mqar, --device tpu, 'expected cpu, cuda or cuda:N'"
   })
   void nonsenseIsRefusedWithItsCure(String task, String options, String words) {
     Cli cli =

@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.bmojo.error.BadInput;
+import org.bmojo.model.Placement;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,7 +42,7 @@ class SweepRunTest {
   private static Counter run(Sweep sweep, Path folder, int workers, BooleanSupplier stop) {
     Counter counter = new Counter();
     try (Journal journal = Journal.open(folder, "trials", _ -> {})) {
-      new SweepRun(sweep, journal, "abc", counter, stop).run(workers);
+      new SweepRun(sweep, journal, Placement.CPU, "abc", counter, stop).run(workers);
     }
     return counter;
   }
@@ -102,7 +103,7 @@ class SweepRunTest {
     try (Journal journal = Journal.open(folder, "trials", words::add)) {
       assertThat(words).singleElement().asString().contains("trials.jsonl", "cut off");
       Counter counter = new Counter();
-      new SweepRun(sweep, journal, null, counter, () -> false).run(1);
+      new SweepRun(sweep, journal, Placement.CPU, null, counter, () -> false).run(1);
       assertThat(counter.finished.get()).isEqualTo(1);
     }
     assertThat(Journal.read(folder)).hasSize(sweep.trials().size());

@@ -65,7 +65,7 @@ class SweepTest {
     "sweep: tiny, sweep: other",
     "mamba:, serpent:",
     "'width: 16, states: 2}', 'width: 16, states: 2, layers: 2}'",
-    "'eidetic: 4,', 'eidetic: 4, fading: 4, positions: fixed,'",
+    "'eidetic: 4,', 'eidetic: 4, heads: 1, positions: fixed,'",
     "seeds: [1], 'seeds: [1, 3]'"
   })
   void trialsThatAreTheSameHaveTheSameKey(String was, String is) throws IOException {

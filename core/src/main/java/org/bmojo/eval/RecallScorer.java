@@ -25,7 +25,14 @@ public final class RecallScorer {
   private static final int MOST_EXAMPLES = 64;
   private static final int PIECE = 1 << 14; // tokens of a pass, all examples together
 
+  /** What answers. */
+  interface Reader {
+    /** Logits (K, V) of some positions of ids (B, T): see {@link LanguageModel#logitsAt}. */
+    Tensor logitsAt(Tensor ids, Tensor rows, @Nullable ModelState state);
+  }
+
   private final LanguageModel model;
+  private final Reader reader;
   private final int window;
   private final int piece;
 
@@ -35,12 +42,18 @@ public final class RecallScorer {
    * @param window the unit of distance of {@link RecallScore#byWindows}
    */
   public RecallScorer(LanguageModel model, int window) {
-    this(model, window, PIECE);
+    this(model, model::logitsAt, window, PIECE);
+  }
+
+  /** Scores what decodes from a model. */
+  RecallScorer(LanguageModel model, Reader reader, int window) {
+    this(model, reader, window, PIECE);
   }
 
   /** The same with pieces of another size, which changes memory and time only. */
-  RecallScorer(LanguageModel model, int window, int piece) {
+  RecallScorer(LanguageModel model, Reader reader, int window, int piece) {
     this.model = model;
+    this.reader = reader;
     this.window = window;
     this.piece = piece;
   }
@@ -97,7 +110,7 @@ public final class RecallScorer {
     try (Scope scope = new Scope()) {
       Tensor tokens = tensor(ids).reshape(batch.size(), width); // (B, t)
       Tensor rows = tensor(Arrays.copyOf(places, asked)); // (K)
-      Tensor logits = model.logitsAt(tokens, rows, state); // (K, V)
+      Tensor logits = reader.logitsAt(tokens, rows, state); // (K, V)
       if (asked == 0) return;
       long[] best = new long[asked];
       Tensor likeliest = logits.argmax(new LongOptional(1), false).cpu().contiguous();

@@ -7,10 +7,13 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
+import org.bmojo.error.BadInput;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Placement;
 import org.bmojo.tasks.Batch;
+import org.bmojo.tasks.Compression;
 import org.bmojo.tasks.Passkey;
 import org.bmojo.tasks.RecallScore;
 import org.bmojo.tasks.RecallScore.Slice;
@@ -124,25 +127,36 @@ public record RecallTrial(
   /**
    * A model that {@link #train} has trained, the caller's to close.
    *
+   * @param decoder of {@link Compression}; null for all other tasks
    * @param losses of every update
    * @param seconds it took
    */
-  public record Trained(LanguageModel model, List<Double> losses, double seconds) {}
+  public record Trained(
+      LanguageModel model, @Nullable Autoencoder decoder, List<Double> losses, double seconds)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      model.close();
+      if (decoder != null) decoder.close();
+    }
+  }
 
   /** Trains, then tests; {@code listener} sees every update and may end the training. */
   public Result run(Trainer.Listener listener) {
-    Trained trained = train(listener);
-    try (LanguageModel learnt = trained.model()) {
-      return result(trained, test(learnt, _ -> {}));
+    try (Trained trained = train(Placement.CPU, listener)) {
+      return result(trained, test(trained, _ -> {}));
     }
   }
 
   /** Trains a fresh model; {@code listener} sees every update and may end the training. */
-  public Trained train(Trainer.Listener listener) {
+  public Trained train(Placement placement, Trainer.Listener listener) {
     List<Double> losses = new ArrayList<>();
     LanguageModel fresh = LanguageModel.create(model, seed);
+    fresh.place(placement, true);
+    @Nullable Autoencoder decoder =
+        compresses() ? Autoencoder.create(fresh, placement, seed) : null;
     long began = System.nanoTime();
-    try (Trainer trainer = new Trainer(fresh, settings, schedule)) {
+    try (Trainer trainer = new Trainer(decoder == null ? fresh : decoder, settings, schedule)) {
       trainer.run(
           update -> List.of(tensors(trainBatch(update - 1))),
           step -> {
@@ -150,20 +164,47 @@ public record RecallTrial(
             return listener.stepped(step);
           });
     } catch (RuntimeException e) {
-      fresh.close();
+      new Trained(fresh, decoder, losses, 0).close();
       throw e;
     }
-    return new Trained(fresh, losses, (System.nanoTime() - began) / 1e9);
+    return new Trained(fresh, decoder, losses, (System.nanoTime() - began) / 1e9);
   }
 
   /**
-   * Scores a model on every test of the suite.
+   * Scores what was trained on every test of the suite.
    *
    * @param progress is told of tokens as they are read, {@link #testTokens} in all
    */
-  public List<Test> test(LanguageModel learnt, LongConsumer progress) {
-    RecallScorer scorer = new RecallScorer(learnt, window);
+  public List<Test> test(Trained trained, LongConsumer progress) {
+    LanguageModel learnt = trained.model;
+    Autoencoder decoder = trained.decoder;
+    RecallScorer.Reader reader =
+        decoder == null ? learnt::logitsAt : (ids, rows, _) -> decoder.logitsAt(ids, rows);
+    RecallScorer scorer = new RecallScorer(learnt, reader, window);
     return suite.test().stream().map(s -> Test.of(s.task(), scorer.score(s, progress))).toList();
+  }
+
+  /**
+   * The same for a model that was kept.
+   *
+   * @throws BadInput if the task needs more than a language model
+   */
+  public List<Test> test(LanguageModel kept, LongConsumer progress) {
+    refuseKeeping();
+    return test(new Trained(kept, null, List.of(), 0), progress);
+  }
+
+  /** Refuses a task whose model is more than a language model, and so is not kept. */
+  public void refuseKeeping() {
+    if (!compresses()) return;
+    throw new BadInput(
+        "compression, whose decoder is not part of a model",
+        "expected another task where a model is kept or was kept",
+        "Leave --out or --test out, or choose another task");
+  }
+
+  private boolean compresses() {
+    return suite.test().stream().anyMatch(s -> s.task() instanceof Compression);
   }
 
   /** What came of a training and its tests. */
@@ -171,7 +212,7 @@ public record RecallTrial(
     return new Result(name, parameters(), stateBytes(), trained.seconds(), trained.losses(), tests);
   }
 
-  /** Numbers in the model's weights. */
+  /** Numbers in the model's weights, a decoder's apart. */
   public long parameters() {
     return Footprint.parameters(model).values().stream().mapToLong(Long::longValue).sum();
   }

@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /** Token ids in, logits of the next token out. */
-public final class LanguageModel implements Names.Named, AutoCloseable {
+public final class LanguageModel implements Trainable, Names.Named, AutoCloseable {
   private final ModelConfig config;
   private final Parameter embedding; // (V, d)
   private final List<Block> blocks = new ArrayList<>();
@@ -95,11 +95,13 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   }
 
   /** Where the weights are. */
+  @Override
   public Device device() {
     return embedding.value().device();
   }
 
   /** All weights by name, in model order. */
+  @Override
   public Map<String, Parameter> parameters() {
     return Names.of(this);
   }
@@ -202,7 +204,7 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, state).value().reshape(-1, config.width());
-      Tensor asked = hidden.index_select(0, rows); // (K, d)
+      Tensor asked = hidden.index_select(0, there(rows)); // (K, d)
       return scope.keep(accumulated(asked.matmul(headWeight().value().t())));
     }
   }
@@ -229,6 +231,7 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
    * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
    * their own are added to the tape, and join in {@link Tape#backward}.
    */
+  @Override
   public Var loss(Tape tape, Batch batch) {
     try (Scope scope = new Scope()) {
       Var hidden = hidden(tape, batch.ids(), null);

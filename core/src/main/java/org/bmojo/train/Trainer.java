@@ -8,7 +8,7 @@ import org.bmojo.data.BatchSource;
 import org.bmojo.kernels.torch.Later;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
-import org.bmojo.model.LanguageModel;
+import org.bmojo.model.Trainable;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
@@ -52,12 +52,12 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private final LanguageModel model;
+  private final Trainable model;
   private final Optimizer optimizer;
   private final Schedule schedule;
 
   /** Trains {@code model} in place. */
-  public Trainer(LanguageModel model, Optimizer.Settings settings, Schedule schedule) {
+  public Trainer(Trainable model, Optimizer.Settings settings, Schedule schedule) {
     this.model = model;
     this.optimizer = new Optimizer(model.parameters(), settings);
     this.schedule = schedule;

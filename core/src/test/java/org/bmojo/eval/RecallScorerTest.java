@@ -27,9 +27,12 @@ class RecallScorerTest {
     Task task = TaskChoice.of(TaskKind.MQAR).suite(1).test().getFirst().task();
     try (LanguageModel model =
         LanguageModel.create(RecallModel.of(family).config(task.vocabulary()), 1)) {
-      RecallScore whole = new RecallScorer(model, 16, 1 << 14).score(segment(task, 13), _ -> {});
+      RecallScore whole =
+          new RecallScorer(model, model::logitsAt, 16, 1 << 14).score(segment(task, 13), _ -> {});
       AtomicLong read = new AtomicLong();
-      RecallScore parts = new RecallScorer(model, 16, 51).score(segment(task, 13), read::addAndGet);
+      RecallScore parts =
+          new RecallScorer(model, model::logitsAt, 16, 51)
+              .score(segment(task, 13), read::addAndGet);
       assertThat(read.get()).isEqualTo(13L * task.length());
       assertThat(whole.labels()).isEqualTo(13 * 8);
       assertThat(parts.byWindows()).isEqualTo(whole.byWindows());
@@ -46,7 +49,8 @@ class RecallScorerTest {
     try (LanguageModel model = LanguageModel.create(bmojo.config(16), 1)) {
       AtomicLong read = new AtomicLong();
       RecallScore score =
-          new RecallScorer(model, 16, piece).score(segment(task, 3), read::addAndGet);
+          new RecallScorer(model, model::logitsAt, 16, piece)
+              .score(segment(task, 3), read::addAndGet);
       assertThat(score.labels()).isEqualTo(3);
       assertThat(score.examples()).isEqualTo(3);
       assertThat(read.get()).isEqualTo(3 * 207);

@@ -1,0 +1,22 @@
+package org.bmojo.model;
+
+import java.util.Map;
+import org.bmojo.tape.Parameter;
+import org.bmojo.tape.Tape;
+import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Device;
+
+/** What training needs of a model. */
+public interface Trainable {
+  /** All weights by name. */
+  Map<String, Parameter> parameters();
+
+  /** Where they are. */
+  Device device();
+
+  /**
+   * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
+   * their own are added to the tape.
+   */
+  Var loss(Tape tape, Batch batch);
+}
