@@ -167,6 +167,25 @@ public final class Parameter extends Var implements AutoCloseable {
     setValue(next);
   }
 
+  /**
+   * Takes {@code place} for the buffer of its gradient. Nothing must have flowed here yet.
+   *
+   * @param place of the master's shape and type, dense
+   */
+  public void gradientInto(Tensor place) {
+    if (!Arrays.equals(Shapes.of(place), Shapes.of(value())) || buffer != null) {
+      throw new IllegalStateException("a place of another shape, or after a backward pass");
+    }
+    place.retainReference();
+    buffer = place;
+  }
+
+  /** Has a gradient from now on: zeros, if nothing flowed. */
+  public void requireGradient() {
+    if (cleared) buffer().zero_();
+    cleared = false;
+  }
+
   /** What flowed here since the gradient was cleared, or null where nothing did. */
   @Override
   public @Nullable Tensor gradient() {

@@ -13,6 +13,7 @@ import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
+import org.bmojo.parallel.Group;
 import org.bmojo.tape.Parameter;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,7 @@ public final class Optimizer implements AutoCloseable {
   private final Settings settings;
   private final Map<String, Parameter> parameters;
   private final Map<String, Moments> moments = new LinkedHashMap<>();
+  private final FlatGradients gradients;
   private List<AdamW.Slot> slots = List.of();
   private long steps;
 
@@ -66,6 +68,7 @@ public final class Optimizer implements AutoCloseable {
         moments.put(name, new Moments(new Owned(zeros(w, shape)), new Owned(zeros(w, shape))));
       });
     }
+    gradients = new FlatGradients(parameters.values());
   }
 
   /** Updates taken so far. */
@@ -106,6 +109,11 @@ public final class Optimizer implements AutoCloseable {
       clearGradients();
       return scope.keep(norm);
     }
+  }
+
+  /** Adds up the gradients of all processes. */
+  void sumOver(Group group) {
+    gradients.sumOver(group);
   }
 
   /** Takes an update back that turned out to have changed nothing. */
@@ -155,5 +163,6 @@ public final class Optimizer implements AutoCloseable {
       m.first.close();
       m.second.close();
     }
+    gradients.close();
   }
 }

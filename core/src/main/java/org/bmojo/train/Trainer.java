@@ -9,10 +9,13 @@ import org.bmojo.kernels.torch.Later;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.Trainable;
+import org.bmojo.parallel.Group;
+import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The training loop: batch, loss, gradients, clip, update. Whatever else happens is the caller's.
@@ -55,12 +58,31 @@ public final class Trainer implements AutoCloseable {
   private final Trainable model;
   private final Optimizer optimizer;
   private final Schedule schedule;
+  private final @Nullable Group group;
 
   /** Trains {@code model} in place. */
   public Trainer(Trainable model, Optimizer.Settings settings, Schedule schedule) {
+    this(model, settings, schedule, null);
+  }
+
+  /**
+   * Trains {@code model} in place together with other processes, each on batches of its own. The
+   * mean of every process counts the same, whatever it has labelled.
+   *
+   * @param group in which all begin with the first one's weights; null for none
+   */
+  public Trainer(
+      Trainable model, Optimizer.Settings settings, Schedule schedule, @Nullable Group group) {
     this.model = model;
     this.optimizer = new Optimizer(model.parameters(), settings);
     this.schedule = schedule;
+    this.group = group;
+    if (group != null) model.parameters().values().forEach(p -> share(p, group));
+  }
+
+  private static void share(Parameter p, Group group) {
+    group.copyFrom(0, p.master());
+    if (p.isMixed()) p.value().copy_(p.master());
   }
 
   /** The optimizer, for checkpoints. */
@@ -126,10 +148,11 @@ public final class Trainer implements AutoCloseable {
     try (Scope scope = new Scope()) {
       List<Batch> batches = data.batches(number);
       long labelled = batches.stream().mapToLong(Batch::labelled).sum();
+      int processes = group == null ? 1 : group.ranks().size();
       Tensor loss = null;
       for (Batch batch : batches) {
         // Every labelled token counts the same, whatever batch it came in.
-        double share = (double) batch.labelled() / Math.max(1, labelled);
+        double share = (double) batch.labelled() / Math.max(1, labelled) / processes;
         try (Scope pass = new Scope();
             Tape tape = Tape.recording()) {
           Var mean = model.loss(tape, batch);
@@ -140,10 +163,14 @@ public final class Trainer implements AutoCloseable {
         }
       }
       if (loss == null) throw new IllegalStateException("an update without batches");
+      if (group != null) {
+        group.sum(loss);
+        optimizer.sumOver(group);
+      }
       double rate = schedule.rate(number);
       Tensor norm = optimizer.queue(rate, loss);
       Later numbers = new Later(stack(0, loss, norm));
-      return new Pending(number, rate, tokens, numbers);
+      return new Pending(number, rate, tokens * processes, numbers);
     }
   }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.parallel;
+
+import org.jspecify.annotations.NullMarked;
