@@ -48,13 +48,22 @@ if defined BMOJO_CUDA (
   set "engine=cuda"
   set "cuda=-Dcuda"
 )
-set "target=%root%\app\target\%engine%"
+rem The laboratories are a module of their own, which nobody else waits for.
+set "part=app"
+set "main=org.bmojo.cli.Main"
+set "arguments=%*"
+if /i "%~1"=="bench" (
+  set "part=bench"
+  set "main=org.bmojo.bench.Main"
+)
+if "%part%"=="bench" call set "arguments=%%arguments:*bench=%%"
+set "target=%root%\%part%\target\%engine%"
 if not exist "%target%\built" goto build
 if not exist "%target%\java.args" goto build
 
 rem cmd cannot compare a tree with one file. PowerShell can, and is on every Windows that a JDK 25
 rem supports.
-powershell -NoProfile -NonInteractive -Command "$t=(Get-Item -LiteralPath '%target%\built').LastWriteTimeUtc; cd -LiteralPath '%root%'; $n=Get-Item pom.xml,tools,tools\*,*\pom.xml; $n+=Get-Item kernels\src\main,core\src\main,app\src\main -ErrorAction SilentlyContinue; $n+=Get-ChildItem kernels\src\main,core\src\main,app\src\main -Recurse -ErrorAction SilentlyContinue; if ($n | Where-Object { $_.LastWriteTimeUtc -gt $t } | Select-Object -First 1) { exit 1 }"
+powershell -NoProfile -NonInteractive -Command "$t=(Get-Item -LiteralPath '%target%\built').LastWriteTimeUtc; cd -LiteralPath '%root%'; $n=Get-Item pom.xml,tools,tools\*,*\pom.xml; $n+=Get-Item kernels\src\main,core\src\main,app\src\main,%part%\src\main -ErrorAction SilentlyContinue; $n+=Get-ChildItem kernels\src\main,core\src\main,app\src\main,%part%\src\main -Recurse -ErrorAction SilentlyContinue; if ($n | Where-Object { $_.LastWriteTimeUtc -gt $t } | Select-Object -First 1) { exit 1 }"
 if not errorlevel 1 goto run
 
 :build
@@ -73,7 +82,7 @@ set "JAVA_HOME=%jdk%"
 rem Maven 3 trips two warnings of a JDK 25.
 set "MAVEN_OPTS=--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow %MAVEN_OPTS%"
 pushd "%root%"
-call mvn -q -B %cuda% -pl app -am -Dmaven.test.skip=true -Dexec.skip=true package 1>&2
+call mvn -q -B %cuda% -pl %part% -am -Dmaven.test.skip=true -Dexec.skip=true package 1>&2
 set "result=%errorlevel%"
 popd
 if not "%result%"=="0" (
@@ -88,5 +97,5 @@ rem What comes later wins: BMOJO_OPTS overrides the heap.
 rem Threads that wait by spinning keep those of the other libraries from running.
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=PASSIVE"
 if not defined OPENBLAS_THREAD_TIMEOUT set "OPENBLAS_THREAD_TIMEOUT=4"
-"%jdk%\bin\java.exe" -Xmx2g "@%target%\java.args" %BMOJO_OPTS% org.bmojo.cli.Main %*
+"%jdk%\bin\java.exe" -Xmx2g "@%target%\java.args" %BMOJO_OPTS% %main% %arguments%
 exit /b %errorlevel%

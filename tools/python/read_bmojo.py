@@ -109,23 +109,29 @@ class Rotary:
             given = scaling["attentionFactor"]
             self.magnitude = 0.1 * math.log(scaling["factor"]) + 1 if given is None else given
 
+    def rounded(self, x):
+        """To float32 and back, where the model was trained with such tables."""
+        return np.asarray(x, np.float32).astype(np.float64) if self.single else x
+
     def frequencies(self, length):
         kind = np.float32 if self.single else np.float64
-        base, dim, s = self.base, self.dim, self.scaling
+        base, dim, s, r = self.base, self.dim, self.scaling, self.rounded
         if s and s["kind"] == "dynamic" and length > s["original"] and dim > 2:
             growth = s["factor"] * length / s["original"] - (s["factor"] - 1)
             base = float(kind(base * growth ** (dim / (dim - 2))))
         f = 1 / kind(base) ** (np.arange(0, dim, 2).astype(kind) / kind(dim))
+        f = f.astype(np.float64)
         if not s or s["kind"] == "dynamic":
             return f
+        slow = r(f / s["factor"])
         if s["kind"] == "linear":
-            return f / kind(s["factor"])
+            return slow
         if s["kind"] == "llama3":
-            wave = 2 * math.pi / f
-            keep = (s["original"] / wave - s["low"]) / (s["high"] - s["low"])
-            middle = (1 - keep) * f / s["factor"] + keep * f
+            wave = r(2 * math.pi / f)
+            keep = r(r(r(s["original"] / wave) - s["low"]) / (s["high"] - s["low"]))
+            middle = r(r(r(r(1 - keep) * f) / s["factor"]) + r(keep * f))
             long, short = wave > s["original"] / s["low"], wave < s["original"] / s["high"]
-            return np.where(long, f / s["factor"], np.where(short, f, middle)).astype(kind)
+            return np.where(long, slow, np.where(short, f, middle))
 
         def plane(turns):
             return dim * math.log(s["original"] / (turns * 2 * math.pi)) / (2 * math.log(base))
@@ -134,15 +140,14 @@ class Rotary:
         if s["truncate"]:
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, dim - 1)
-        ramp = np.clip((np.arange(dim // 2) - low) / (high - low or 0.001), 0, 1)
-        return (f / s["factor"] * ramp + f * (1 - ramp)).astype(kind)
+        ramp = r(r(np.arange(dim // 2) - float(low)) / (high - low or 0.001))
+        ramp = np.clip(ramp, 0, 1)
+        return r(r(slow * ramp) + r(f * r(1 - ramp)))
 
     def turn(self, x, positions, length):
         """x (..., D) to positions that broadcast to its leading axes."""
-        f = self.frequencies(length)
-        angle = np.asarray(positions).astype(f.dtype)[..., None] * f
-        c = np.cos(angle).astype(np.float64) * self.magnitude
-        s = np.sin(angle).astype(np.float64) * self.magnitude
+        angle = self.rounded(np.asarray(positions, np.float64)[..., None] * self.frequencies(length))
+        c, s = np.cos(angle) * self.magnitude, np.sin(angle) * self.magnitude
         a, b = x[..., : self.dim // 2], x[..., self.dim // 2 :]
         return np.concatenate([a * c - b * s, b * c + a * s], -1)
 

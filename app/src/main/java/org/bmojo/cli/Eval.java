@@ -4,11 +4,13 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenShards;
 import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
+import org.bmojo.model.Placement;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -42,6 +44,15 @@ final class Eval implements Callable<Integer> {
   @Nullable String data;
 
   @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}).")
+  String device = "cpu";
+
+  @Option(names = "--precision", paramLabel = "TYPE", description = "fp32 or bf16 (bf16 on a GPU).")
+  @Nullable String precision;
+
+  @Option(
       names = "--tokens",
       paramLabel = "N",
       description = "Stop after the first N tokens; the last document is cut (all).")
@@ -57,6 +68,7 @@ final class Eval implements Callable<Integer> {
   public Integer call() {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Progress progress = Progress.of("tokens", tokens == TextScorer.ALL ? -1 : tokens)) {
+      checkpoint.model().place(Placement.of(device, precision), false);
       TextScorer scorer = new TextScorer(checkpoint.model(), checkpoint.tokenizer(), tokens);
       if (data != null) {
         TextSource.of(data)
@@ -75,8 +87,10 @@ final class Eval implements Callable<Integer> {
 
   private void addHeldOut(Checkpoint checkpoint, TextScorer scorer, Progress progress) {
     RunFolder run = new RunFolder(folder);
+    TrainingState training = checkpoint.training();
+    Path tokens = training == null ? run.tokens() : run.tokens(training.settings());
     try (TokenShards held =
-        TokenShards.open(run.tokens(), Split.Part.VALIDATION, checkpoint.tokenizer())) {
+        TokenShards.open(tokens, Split.Part.VALIDATION, checkpoint.tokenizer())) {
       for (long i = 0; i < held.documents() && !scorer.full(); i++) {
         long before = scorer.scored();
         scorer.add(held.document(i));

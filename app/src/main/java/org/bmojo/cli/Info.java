@@ -45,6 +45,7 @@ final class Info implements Callable<Integer> {
   @Nullable Integer vocabulary;
 
   /**
+   * @param architecture as config.json calls it; null where there is none
    * @param parameters numbers in the weights
    * @param parts the same by part
    * @param states what is kept per sequence
@@ -52,6 +53,7 @@ final class Info implements Callable<Integer> {
    */
   record Facts(
       String model,
+      @Nullable String architecture,
       List<String> layers,
       long parameters,
       Map<String, Long> parts,
@@ -61,7 +63,7 @@ final class Info implements Callable<Integer> {
   /**
    * @param tokens read so far
    * @param bytes kept to go on, in float32
-   * @param transformerBytes what a Transformer of equal width and depth would keep
+   * @param transformerBytes what a Transformer of equal depth and heads would keep
    */
   record State(long tokens, long bytes, long transformerBytes) {}
 
@@ -77,7 +79,14 @@ final class Info implements Callable<Integer> {
     }
     long parameters = parts.values().stream().mapToLong(Long::longValue).sum();
     Facts facts =
-        new Facts(name, layers(config), parameters, parts, states, ModelJson.write(config));
+        new Facts(
+            name,
+            ModelArgument.architecture(name),
+            layers(config),
+            parameters,
+            parts,
+            states,
+            ModelJson.write(config));
     answer.print(facts, text(facts, config));
     return ExitCode.OK;
   }
@@ -85,6 +94,7 @@ final class Info implements Callable<Integer> {
   private static String text(Facts facts, ModelConfig config) {
     StringBuilder text = new StringBuilder();
     line(text, "model", facts.model);
+    if (facts.architecture != null) line(text, "architecture", facts.architecture);
     line(text, "width", "%d, vocabulary %d".formatted(config.width(), config.vocabulary()));
     facts.layers.forEach(l -> line(text, "layers", l));
     line(text, "parameters", String.format(Locale.ROOT, "%,d", facts.parameters));
@@ -106,7 +116,7 @@ final class Info implements Callable<Integer> {
   }
 
   private static void line(StringBuilder text, String what, String value) {
-    text.append(String.format(Locale.ROOT, "%-12s%s%n", what, value));
+    text.append(String.format(Locale.ROOT, "%-14s%s%n", what, value));
   }
 
   /** Equal blocks in a row, in one line each. */
@@ -116,10 +126,16 @@ final class Info implements Callable<Integer> {
     for (int from = 0, to; from < blocks.size(); from = to) {
       BlockConfig block = blocks.get(from);
       for (to = from; to < blocks.size() && blocks.get(to).equals(block); ) to++;
-      String mlp = block.mlp() == 0 ? "" : ", perceptron " + block.mlp();
-      lines.add((to - from) + " × " + mixer(block.mixer()) + mlp);
+      lines.add((to - from) + " × " + mixer(block.mixer()) + perceptron(block));
     }
     return lines;
+  }
+
+  private static String perceptron(BlockConfig block) {
+    if (block.mlp() == 0) return "";
+    BlockConfig.ExpertsConfig experts = block.experts();
+    String several = experts == null ? "" : experts.chosen() + " of " + experts.count() + " × ";
+    return ", perceptron " + several + block.mlp();
   }
 
   private static String mixer(MixerConfig config) {
@@ -127,7 +143,8 @@ final class Info implements Callable<Integer> {
     if (config.ssm() != null) parts.add(config.ssm().toString());
     AttentionConfig a = config.attention();
     if (a != null) {
-      parts.add("%d heads of %d".formatted(a.heads(), a.headDim()));
+      String shared = a.kvHeads() == a.heads() ? "" : " over " + a.kvHeads();
+      parts.add("%d heads%s of %d".formatted(a.heads(), shared, a.headDim()));
       parts.add(a.window() == null ? "full attention" : "window " + a.window());
       if (a.fading() > 0) parts.add("fading " + a.fading());
       if (a.eidetic() != null) {

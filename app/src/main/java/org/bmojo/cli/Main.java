@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       Quickstart.class,
       Train.class,
+      Data.class,
       Generate.class,
       Eval.class,
       Recall.class,

@@ -7,6 +7,7 @@ import org.bmojo.checkpoint.ModelJson;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Presets;
 import org.bmojo.model.SmallPresets;
+import org.jspecify.annotations.Nullable;
 
 /** A model as users name it: a preset, a JSON file with a configuration, or a folder. */
 final class ModelArgument {
@@ -29,5 +30,11 @@ final class ModelArgument {
   static ModelConfig config(String name) {
     boolean small = !Presets.names().contains(name);
     return config(name, small ? BYTES_VOCABULARY : LITERATURE_VOCABULARY);
+  }
+
+  /** What the folder called {@code name} says it is; null for anything else. */
+  static @Nullable String architecture(String name) {
+    Path path = Path.of(name);
+    return Files.isDirectory(path) ? Checkpoint.architecture(path) : null;
   }
 }

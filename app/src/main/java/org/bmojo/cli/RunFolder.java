@@ -1,11 +1,15 @@
 package org.bmojo.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
+import org.bmojo.io.FileTrouble;
 
 /**
  * What {@code bmojo train} leaves.
@@ -25,8 +29,27 @@ record RunFolder(Path path) {
     return path.resolve("tokens");
   }
 
+  /** The run's own tokens, or those that were prepared for many. */
+  Path tokens(TrainingState.Settings settings) {
+    try {
+      Path prepared = Path.of(settings.data());
+      return TokenShards.exist(prepared, Split.Part.TRAIN) ? prepared : tokens();
+    } catch (InvalidPathException e) {
+      return tokens(); // FILE#FIELD need not be a path.
+    }
+  }
+
   Path metrics() {
     return path.resolve("metrics.jsonl");
+  }
+
+  /** Makes the folder if there is none. */
+  void create() {
+    try {
+      Files.createDirectories(path);
+    } catch (IOException e) {
+      throw FileTrouble.writing(path, e);
+    }
   }
 
   /** Refuses a folder where a new run would replace what is not a run's. */

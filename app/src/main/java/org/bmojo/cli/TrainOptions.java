@@ -132,9 +132,14 @@ final class TrainOptions {
     return bytes ? new ByteTokenizer() : Tokenizer.load(Path.of(tokenizer));
   }
 
-  /** The model named, with the ids of {@code tokenizer}. */
+  /**
+   * The model named, with the ids of {@code tokenizer}, and of a large one a few more: matrix
+   * products want rows of whole vectors.
+   */
   ModelConfig model(Tokenizer tokenizer) {
-    return ModelArgument.config(requireNonNullElse(model, MODEL), tokenizer.vocabulary());
+    int ids = tokenizer.vocabulary();
+    int padded = ids > 1024 ? Math.ceilDiv(ids, 64) * 64 : ids;
+    return ModelArgument.config(requireNonNullElse(model, MODEL), padded);
   }
 
   /** Those of a new run; how many tokens the data has is not known yet. */

@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -64,8 +65,9 @@ final class TrainingRun implements AutoCloseable {
     this.shards = shards;
     data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
     trainer = new Trainer(model, settings.optimizer(), settings.schedule());
-    boolean held = TokenShards.exist(folder.tokens(), Split.Part.VALIDATION);
-    heldOut = held ? TokenShards.open(folder.tokens(), Split.Part.VALIDATION, tokenizer) : null;
+    Path tokens = folder.tokens(settings);
+    boolean held = TokenShards.exist(tokens, Split.Part.VALIDATION);
+    heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
     metrics = Metrics.after(folder.metrics(), step);
   }
 
@@ -78,8 +80,10 @@ final class TrainingRun implements AutoCloseable {
       Placement placement) {
     tokenizer.requireFits(config.vocabulary());
     folder.requireFree();
-    tokenize(folder, plan, tokenizer);
-    TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
+    folder.create();
+    Path tokens = folder.tokens(plan);
+    if (tokens.equals(folder.tokens())) tokenize(folder, plan, tokenizer);
+    TokenShards shards = TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());
     LanguageModel model = LanguageModel.create(config, settings.seed());
     model.place(placement, true);
@@ -97,13 +101,12 @@ final class TrainingRun implements AutoCloseable {
     TrainingState state = checkpoint.training();
     if (state == null) throw new IllegalStateException("no training state");
     Tokenizer tokenizer = checkpoint.tokenizer();
-    if (!TokenShards.exist(folder.tokens(), Split.Part.TRAIN)) {
-      tokenize(folder, settings, tokenizer);
-    }
-    TokenShards shards = TokenShards.open(folder.tokens(), Split.Part.TRAIN, tokenizer);
+    Path tokens = folder.tokens(settings);
+    if (!TokenShards.exist(tokens, Split.Part.TRAIN)) tokenize(folder, settings, tokenizer);
+    TokenShards shards = TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
     if (shards.tokens() != settings.tokens()) {
       throw new BadInput(
-          "the text in " + folder.tokens() + " has " + shards.tokens() + " tokens to train on",
+          "the text in " + tokens + " has " + shards.tokens() + " tokens to train on",
           "expected the " + settings.tokens() + " that the run began with",
           "Restore the data, or start a new run");
     }

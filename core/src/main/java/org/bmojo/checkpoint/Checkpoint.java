@@ -106,6 +106,14 @@ public final class Checkpoint implements AutoCloseable {
     return layout(current, config).config(current, config);
   }
 
+  /** What {@code config.json} in {@code folder} calls the model; its weights are not read. */
+  public static String architecture(Path folder) {
+    Path current = locate(folder);
+    JsonNode config = Json.foreignTree(current.resolve(CONFIG));
+    layout(current, config);
+    return Architectures.nameIn(config);
+  }
+
   /**
    * Saves a model to use, not to train further. Replaces the whole of {@code folder} at once:
    * whenever the process dies, the folder is the old one or the new one.

@@ -23,7 +23,7 @@ import org.bmojo.text.Tokenizer;
  */
 public final class TokenShards implements AutoCloseable {
   /** Tokens in a shard before the next begins: files of half a gigabyte. */
-  private static final long SHARD_TOKENS = 1 << 28;
+  public static final long SHARD_TOKENS = 1 << 28;
 
   private final List<TokenShard> shards;
   private final Arena arena;
@@ -40,7 +40,50 @@ public final class TokenShards implements AutoCloseable {
    *     refuses; the folder is then as it was
    */
   public static void write(Path folder, TextSource source, Tokenizer tokenizer, Split split) {
-    new ShardWriter(tokenizer, split, SHARD_TOKENS).write(folder, source);
+    write(folder, source, tokenizer, split, SHARD_TOKENS);
+  }
+
+  /**
+   * The same in shards of another size.
+   *
+   * @param shardTokens a shard ends with the document that reaches this
+   */
+  public static void write(
+      Path folder, TextSource source, Tokenizer tokenizer, Split split, long shardTokens) {
+    if (shardTokens < 1) {
+      throw new BadInput(
+          "shards of " + shardTokens + " tokens", "expected at least 1", "Correct the size");
+    }
+    new ShardWriter(tokenizer, split, shardTokens).write(folder, source);
+  }
+
+  /** What shards were made with, told by the first. */
+  public record Origin(int vocabulary, long tokenizer, long seed, int shards) {}
+
+  /**
+   * Opens one part whatever tokenizer made it: to look at, not to train on.
+   *
+   * @throws BadInput if shards are absent or damaged
+   */
+  public static TokenShards open(Path folder, Split.Part part) {
+    Arena arena = Arena.ofShared();
+    try {
+      List<TokenShard> shards = new ArrayList<>();
+      for (Path file : files(AtomicFolder.current(folder), part)) {
+        shards.add(TokenShard.open(file, arena));
+      }
+      requireOneSet(shards);
+      return new TokenShards(shards, arena);
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /** What they were made with. */
+  public Origin origin() {
+    ShardHeader h = shards.getFirst().header();
+    return new Origin(h.vocabulary(), h.fingerprint(), h.seed(), shards.size());
   }
 
   /** Whether {@code folder} has shards of {@code part}. */
@@ -55,16 +98,12 @@ public final class TokenShards implements AutoCloseable {
    * @throws BadInput if shards are absent, damaged or made with another tokenizer
    */
   public static TokenShards open(Path folder, Split.Part part, Tokenizer tokenizer) {
-    List<Path> files = files(AtomicFolder.current(folder), part);
-    Arena arena = Arena.ofShared();
+    TokenShards opened = open(folder, part);
     try {
-      List<TokenShard> shards = new ArrayList<>();
-      for (Path file : files) shards.add(TokenShard.open(file, arena));
-      requireOneSet(shards);
-      requireMadeWith(tokenizer, shards.getFirst());
-      return new TokenShards(shards, arena);
+      requireMadeWith(tokenizer, opened.shards.getFirst());
+      return opened;
     } catch (RuntimeException e) {
-      arena.close();
+      opened.close();
       throw e;
     }
   }

@@ -201,8 +201,22 @@ final class Hybrids implements Architecture {
     AttentionConfig attention = HybridWriter.shape(model);
     if (attention == null || !HybridWriter.write(config, model)) return null;
     Transformers.base(config, model, attention);
-    // Absent, it means biases of q, k and v alone, which is what this family has.
-    if (base == Transformers.Kind.QWEN2) config.remove("attention_bias");
+    if (base == Transformers.Kind.QWEN2) biases(config, model);
     return config.put("mlp_bias", model.layers().getFirst().mlpBias());
+  }
+
+  /**
+   * This family's attention has biases of q, k and v whatever is said; what is said is about BMF
+   * layers, and absent it means the same there.
+   */
+  private static void biases(ObjectNode config, ModelConfig model) {
+    config.remove("attention_bias");
+    for (BlockConfig block : model.layers()) {
+      AttentionConfig a = block.mixer().attention();
+      if (a == null || a.fading() == 0 || (a.details().qkvBias() && !a.details().outputBias())) {
+        continue;
+      }
+      config.put("attention_bias", a.details().outputBias());
+    }
   }
 }

@@ -26,9 +26,9 @@ final class Jamba implements Architecture {
   @Override
   public Translation read(Settings config) {
     config.require("hidden_act", "silu");
-    int layers = config.size("num_hidden_layers");
+    int layers = config.few("num_hidden_layers");
     double eps = config.number("rms_norm_eps", 1e-6);
-    int count = config.size("num_experts", 16);
+    int count = config.few("num_experts", 16);
     Every attends = Every.read(config, "attn_layer", 8, 4);
     Every chooses = Every.read(config, "expert_layer", 2, 1);
     List<BlockConfig> blocks = new ArrayList<>();

@@ -46,7 +46,7 @@ public enum LayerSymbol {
   static List<LayerSymbol> pattern(Settings config) {
     String key = "hybrid_override_pattern";
     if (!config.has(key)) throw config.refused(key, "a pattern such as *-BMF");
-    return parse(config.text(key, ""), config.where(), config.size("num_hidden_layers"));
+    return parse(config.text(key, ""), config.where(), config.few("num_hidden_layers"));
   }
 
   private static LayerSymbol of(String part, String where) {

@@ -30,7 +30,7 @@ final class Mambas implements Architecture {
   public Translation read(Settings config) {
     config.require("hidden_act", "silu");
     SsmConfig ssm = second ? mamba2(config) : mamba(config);
-    int layers = config.size("num_hidden_layers", second ? 64 : 32);
+    int layers = config.few("num_hidden_layers", second ? 64 : 32);
     BlockConfig block = new BlockConfig(new MixerConfig(ssm, null), 0);
     ModelConfig model =
         new ModelConfig(

@@ -10,6 +10,9 @@ import tools.jackson.databind.node.MissingNode;
  * and nulls have the caller's default. A value of the wrong kind is refused by name.
  */
 public final class Settings {
+  /** More layers or experts than any model has; a list of so many would fill the memory. */
+  private static final int MANY = 4096;
+
   private final JsonNode tree;
   private final String where;
 
@@ -67,6 +70,18 @@ public final class Settings {
       return node.intValue();
     }
     throw refused(key, "a whole number from 1 to " + Integer.MAX_VALUE);
+  }
+
+  /** How many of something that a model has a list of: layers, experts. There must be one. */
+  int few(String key) {
+    int count = size(key);
+    if (count <= MANY) return count;
+    throw refused(key, "no more than " + MANY);
+  }
+
+  /** The same with a default. */
+  int few(String key, int otherwise) {
+    return has(key) ? few(key) : otherwise;
   }
 
   /** A whole number of 0 or more. */

@@ -28,7 +28,7 @@ final class StateSpaces implements Architecture {
     if (config.count("d_intermediate", 0) > 0) throw config.refused("d_intermediate", "0");
     if (!config.node("attn_layer_idx").isEmpty()) throw config.refused("attn_layer_idx", "none");
     if (!config.flag("rms_norm", true)) throw config.refused("rms_norm", "true");
-    int width = config.size("d_model"), layers = config.size("n_layer");
+    int width = config.size("d_model"), layers = config.few("n_layer");
     Settings ssm = config.part("ssm_cfg");
     SsmConfig mixer =
         switch (ssm.text("layer", "Mamba1")) {

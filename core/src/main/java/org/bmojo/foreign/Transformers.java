@@ -51,7 +51,7 @@ final class Transformers implements Architecture {
 
   @Override
   public Translation read(Settings config) {
-    int layers = config.size("num_hidden_layers");
+    int layers = config.few("num_hidden_layers");
     List<BlockConfig> blocks = new ArrayList<>();
     Renaming names = outside();
     for (int i = 0; i < layers; i++) {
@@ -72,7 +72,7 @@ final class Transformers implements Architecture {
   }
 
   private static ExpertsConfig experts(Settings config) {
-    int count = config.size("num_local_experts", config.size("num_experts", 8));
+    int count = config.few("num_local_experts", config.few("num_experts", 8));
     return new ExpertsConfig(count, config.size("num_experts_per_tok", 2), true);
   }
 

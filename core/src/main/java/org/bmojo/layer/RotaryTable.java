@@ -74,7 +74,9 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   }
 
   private Angles keep(Scope scope, Tensor like, Tensor angle) {
-    Tensor cos = angle.cos(), sin = angle.sin();
+    // An angle that was rounded still has a cosine in float64, the same on every machine.
+    Tensor wide = angle.to(ScalarType.Double);
+    Tensor cos = wide.cos(), sin = wide.sin();
     if (magnitude() != 1) {
       cos = cos.mul(scalar(magnitude()));
       sin = sin.mul(scalar(magnitude()));

@@ -4,6 +4,7 @@ import static org.bmojo.kernels.torch.Tensors.zeros;
 import static org.bmojo.tape.Tape.inputs;
 import static org.bmojo.tape.Tape.keeping;
 
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.torch.Owned;
@@ -46,7 +47,7 @@ public final class Mamba implements Ssm {
    * @param width d
    */
   public Mamba(MambaConfig config, int width, Initializer init) {
-    channels = config.expand() * width;
+    channels = channels(config, width);
     states = config.stateSize();
     rank = config.stepRank(width);
     inProj = Linear.create(init, width, 2L * channels, config.projectionBias());
@@ -64,6 +65,15 @@ public final class Mamba implements Ssm {
     stepNorm = eps > 0 ? Norm.create(init, rank, eps) : null;
     inputNorm = eps > 0 ? Norm.create(init, states, eps) : null;
     outputNorm = eps > 0 ? Norm.create(init, states, eps) : null;
+  }
+
+  private static int channels(MambaConfig config, int width) {
+    long channels = (long) config.expand() * width;
+    if (channels <= Integer.MAX_VALUE) return (int) channels;
+    throw new BadInput(
+        "mamba with " + channels + " channels",
+        "expected no more than " + Integer.MAX_VALUE,
+        "correct expand or the model's width");
   }
 
   /** Convolution inputs and state of the recurrence. */

@@ -57,7 +57,15 @@ public record Mamba2Config(
           "expected positive sizes, heads a multiple of the others, a convolution of 2 or more",
           "correct the configuration");
     }
-    boolean norm = normGroups > 0 && heads * headDim % normGroups == 0 && normEps > 0;
+    long inner = (long) heads * headDim;
+    long convolved = (long) inputHeads * headDim + (keyHeads + (long) queryHeads) * stateSize;
+    if (Math.max(inner, convolved) > Integer.MAX_VALUE) {
+      throw new BadInput(
+          "mamba2 with %d channels, %d convolved".formatted(inner, convolved),
+          "expected no more than " + Integer.MAX_VALUE,
+          "correct the configuration");
+    }
+    boolean norm = normGroups > 0 && inner % normGroups == 0 && normEps > 0;
     boolean rope = ropeBase == 0 || (ropeBase > 0 && stateSize % 2 == 0);
     if (!norm || !rope || !(minStep >= 0) || !(maxStep > minStep)) {
       throw new BadInput(

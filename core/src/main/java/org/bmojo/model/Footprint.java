@@ -2,6 +2,7 @@ package org.bmojo.model;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.AttentionConfig;
 import org.bmojo.mixer.EideticConfig;
@@ -77,11 +78,19 @@ public final class Footprint {
   }
 
   /**
-   * Bytes that a Transformer of equal width and depth would keep: keys and values of every token
-   * over all heads.
+   * Bytes that a Transformer of equal depth would keep: keys and values of every token, over as
+   * many heads as the model's own attention has for them, or over its whole width where it has no
+   * attention.
    */
   public static long transformerBytes(ModelConfig config, long tokens) {
-    return 2 * FLOAT * tokens * config.width() * config.layers().size();
+    long heads =
+        config.layers().stream()
+            .map(block -> block.mixer().attention())
+            .filter(Objects::nonNull)
+            .findFirst()
+            .map(a -> (long) a.kvHeads() * a.headDim())
+            .orElse((long) config.width());
+    return 2 * FLOAT * tokens * heads * config.layers().size();
   }
 
   private static long attention(@Nullable AttentionConfig config, int width, long tokens) {

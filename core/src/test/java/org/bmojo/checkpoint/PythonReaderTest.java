@@ -12,7 +12,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
+import org.bmojo.foreign.Architecture;
+import org.bmojo.foreign.Architectures;
+import org.bmojo.foreign.RandomConfigs;
+import org.bmojo.foreign.Settings;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.RopeScaling;
 import org.bmojo.mixer.AttentionConfig;
@@ -39,6 +44,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.node.ObjectNode;
 
 /** What we save, read and computed by tools/python/read_bmojo.py; needs python3 with numpy. */
 class PythonReaderTest {
@@ -77,7 +83,19 @@ class PythonReaderTest {
                     mamba, new AttentionConfig(4, 2, 4, 3, 3, 0, true, false, 1e4, plain, own)),
                 12,
                 false,
-                new ExpertsConfig(3, 2, true))));
+                new ExpertsConfig(3, 2, true))),
+        random("HybridQwen3ForCausalLM", 1),
+        random("HybridLlamaForCausalLM", 2),
+        random("HybridQwen2ForCausalLM", 3),
+        random("JambaForCausalLM", 4),
+        random("MixtralForCausalLM", 5),
+        random("Mamba2ForCausalLM", 6));
+  }
+
+  private static ModelConfig random(String architecture, long seed) {
+    Architecture a = Objects.requireNonNull(Architectures.named(architecture));
+    ObjectNode config = RandomConfigs.of(architecture, seed).put("vocab_size", VOCABULARY);
+    return a.read(new Settings(config, architecture)).model();
   }
 
   private static ModelConfig model(BlockConfig... blocks) {
@@ -111,8 +129,7 @@ class PythonReaderTest {
       for (int i = 0; i < theirs.length; i++) {
         assertThat(ours.select(0, i).item_double())
             .as("logit %d of position %d", i % VOCABULARY, i / VOCABULARY)
-            // Scaled rotary tables are float32 on both sides, and two sines differ in a last digit.
-            .isCloseTo(theirs[i], within(1e-6));
+            .isCloseTo(theirs[i], within(1e-9));
       }
     }
   }

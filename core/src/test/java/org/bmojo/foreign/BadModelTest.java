@@ -1,12 +1,16 @@
 package org.bmojo.foreign;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.bmojo.checkpoint.Checkpoint;
@@ -44,6 +48,8 @@ class BadModelTest {
 
   @Test
   void infinityWhereNoneCanBe() throws IOException {
+    refused("mamba2", c -> c.putArray("time_step_limit").add(0).addObject().put("__float__", "NaN"))
+        .hasMessageContaining("time_step_limit");
     refused("llama", c -> c.putObject("rms_norm_eps").put("__float__", "Infinity"))
         .hasMessageContaining("rms_norm_eps")
         .hasMessageContaining("a finite number");
@@ -90,6 +96,56 @@ class BadModelTest {
   }
 
   @Test
+  void shardsWithoutTheirIndex() throws IOException {
+    copy("llama", c -> {});
+    Files.move(
+        folder.resolve("model.safetensors"), folder.resolve("model-00001-of-00002.safetensors"));
+    refused().hasMessageContaining("model-00001-of-00002.safetensors] without an index");
+  }
+
+  @Test
+  void shardsOfAnotherExport() throws IOException {
+    copy("llama", c -> {});
+    Files.move(folder.resolve("model.safetensors"), folder.resolve("a.safetensors"));
+    Path index = folder.resolve("model.safetensors.index.json");
+    Files.writeString(index, "{\"weight_map\": {\"model.more.weight\": \"a.safetensors\"}}");
+    refused().hasMessageContaining("such as model.more.weight");
+    Files.writeString(index, "{\"weight_map\": {\"lm_head.weight\": \"a.safetensors\"}}");
+    refused().hasMessageContaining("does not list");
+  }
+
+  @Test
+  void aShardCutShort() throws IOException {
+    copy("llama", c -> {});
+    Path file = folder.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(bytes, bytes.length - 5));
+    refused().hasMessageContaining("model.safetensors");
+  }
+
+  /** What was mapped for a model that is then refused is let go of. */
+  @Test
+  void nothingIsHalfLoaded() throws IOException {
+    refusedWeights("hqwen3_bmf_m2", w -> w.put("model.norm.weight", head(w)))
+        .hasMessageContaining("model.norm.weight");
+    Path maps = Path.of("/proc/self/maps");
+    assumeTrue(Files.exists(maps), "only Linux lists what is mapped");
+    assertThat(Files.readAllLines(maps)).noneMatch(line -> line.contains(folder.toString()));
+    copy("hqwen3_bmf_m2", c -> {});
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(checkpoint.model().parameterCount()).isPositive();
+      assertThat(Files.readAllLines(maps)).anyMatch(line -> line.contains(folder.toString()));
+    }
+    assertThat(Files.readAllLines(maps)).noneMatch(line -> line.contains(folder.toString()));
+  }
+
+  @Test
+  void headsThatDoNotFit() throws IOException {
+    refused("llama", c -> c.put("num_key_value_heads", 3)).hasMessageContaining("multiple");
+    refused("mamba2", c -> c.put("n_groups", 3)).hasMessageContaining("multiple");
+  }
+
+  @Test
   void aTensorTwice() throws IOException {
     copy("llama", c -> {});
     Path first = folder.resolve("a.safetensors"), second = folder.resolve("b.safetensors");
@@ -111,6 +167,17 @@ class BadModelTest {
     refused().hasMessageContaining("holds no weights");
     Files.delete(folder.resolve("config.json"));
     refused().hasMessageContaining("holds no model");
+  }
+
+  @Test
+  void aTokenizerThatIsNone() throws IOException {
+    copy("llama", c -> {});
+    Files.writeString(folder.resolve("tokenizer.json"), "{\"model\": 1}");
+    refused().hasMessageContaining("tokenizer.json");
+  }
+
+  private static Tensor head(Map<String, Tensor> weights) {
+    return Objects.requireNonNull(weights.get("lm_head.weight"));
   }
 
   private static Tensor one(Map<String, Tensor> weights) {

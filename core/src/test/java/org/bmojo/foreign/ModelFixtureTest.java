@@ -1,136 +1,122 @@
 package org.bmojo.foreign;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-import static org.bmojo.foreign.Fixture.largestDifference;
+import static org.bmojo.foreign.Computed.distance;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Objects;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.LongStream;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.Safetensors;
 import org.bmojo.kernels.torch.Scope;
-import org.bmojo.kernels.torch.Shapes;
-import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelState;
-import org.bmojo.tape.Parameter;
-import org.bmojo.tape.Tape;
-import org.bmojo.tape.Var;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** Models of other libraries, against what those libraries compute. */
+/**
+ * Models of other libraries, against what those libraries compute, in float32. What was measured is
+ * left in target/deviations.md.
+ */
 class ModelFixtureTest {
   static final List<String> MODELS = List.of(Fixture.MODELS);
+  private static final double LOSS = 1e-5;
+  private static final double GRADIENT = 1e-4;
+
+  /**
+   * Some numbers are not determined to the bound by weights in float32: to round each weight by
+   * half a unit in its last place moves them further, and so did the rounding of those who made the
+   * fixture. Of these, two float32 computations may differ by a small multiple of that.
+   */
+  private static final double MULTIPLE = 3;
+
+  private static final Map<String, String> ROWS = new LinkedHashMap<>();
 
   @ParameterizedTest
   @FieldSource("MODELS")
-  void logitsAndHiddenStates(String name) {
+  void logitsHiddenStatesLossAndGradients(String name) {
     Fixture fixture = Fixture.of(name);
-    try (Scope scope = new Scope();
-        Checkpoint checkpoint = fixture.open();
-        Safetensors golden = fixture.golden()) {
-      LanguageModel model = checkpoint.model();
-      Tensor ids = golden.tensor("input_ids");
-      Tensor wanted = golden.tensor("logits");
-      double worst = largestDifference(model.logits(ids, null), wanted);
-      report(name, "logits", worst);
-      assertThat(worst).as("%s: logits", name).isLessThan(fixture.tolerance());
-      try (ModelState state = model.newState(ids.size(0))) {
-        double inParts = largestDifference(inParts(model, ids, state), wanted);
-        assertThat(inParts).as("%s: logits in parts", name).isLessThan(fixture.tolerance());
+    double bound = fixture.tolerance();
+    try (Scope scope = new Scope()) {
+      Computed theirs = Computed.elsewhere(fixture);
+      Computed ours = Computed.here(fixture, ScalarType.Float);
+      Computed exact = Computed.here(fixture, ScalarType.Double);
+      List<Computed> jittered =
+          LongStream.range(0, 4).mapToObj(seed -> Computed.jittered(fixture, seed)).toList();
+      double hiddenBlur = worst(jittered, j -> j.hiddenDistance(exact));
+      double logits = distance(ours.logits(), theirs.logits());
+      double parts = distance(ours.parts(), theirs.logits());
+      double steps = distance(ours.steps(), theirs.logits());
+      double hidden = ours.hiddenDistance(theirs);
+      double loss = distance(ours.loss(), theirs.loss());
+      double gradient = ours.gradientDistance(theirs);
+      row(name, logits, parts, steps, hidden, loss, gradient);
+      more(name, theirs.hiddenDistance(exact), ours.hiddenDistance(exact));
+      more(name, hiddenBlur, theirs.gradientDistance(exact), ours.gradientDistance(exact));
+      more(name, worst(jittered, j -> j.gradientDistance(exact)));
+
+      double blur = worst(jittered, j -> distance(j.logits(), exact.logits()));
+      assertWithin(name + ": logits", logits, bound, blur);
+      assertWithin(name + ": logits in parts", parts, bound, blur);
+      assertWithin(name + ": logits in steps", steps, bound, blur);
+      assertWithin(name + ": hidden states", hidden, bound, hiddenBlur);
+      assertThat(loss).as(name + ": loss").isLessThan(LOSS);
+      assertThat(ours.gradients().keySet()).isEqualTo(theirs.gradients().keySet());
+      for (String tensor : ours.gradients().keySet()) {
+        assertWithin(
+            name + ": gradient of " + tensor,
+            ours.gradientDistance(tensor, theirs),
+            GRADIENT,
+            worst(jittered, j -> j.gradientDistance(tensor, exact)));
       }
-      try (ModelState state = model.newState(ids.size(0))) {
-        for (long t = 0; t < ids.size(1); t++) {
-          Tensor logits = model.step(ids.narrow(1, t, 1), state);
-          double step = largestDifference(logits, wanted.select(1, t));
-          assertThat(step).as("%s: logits of step %d", name, t).isLessThan(fixture.stepTolerance());
-        }
-      }
-      List<Tensor> hidden = model.hiddenStates(ids);
-      int layers = model.config().layers().size();
-      double deepest = 0;
-      // Transformers lists embeddings and blocks' outputs, the last of them after the final norm;
-      // of Mambas it leaves the embeddings out. The factory lists blocks' outputs.
-      boolean mamba = name.startsWith("mamba");
-      for (int i = 0; i <= layers; i++) {
-        int ours = i == layers ? layers + 1 : mamba ? i + 1 : i;
-        deepest = Math.max(deepest, difference(golden, "hidden." + i, hidden.get(ours)));
-        if (i == layers) continue;
-        deepest = Math.max(deepest, difference(golden, "layer_out." + i, hidden.get(i + 1)));
-      }
-      report(name, "hidden", deepest);
-      assertThat(deepest).as("%s: hidden states", name).isLessThan(fixture.hiddenTolerance());
+      assertThat(distance(exact.parts(), exact.logits())).as(name).isLessThan(1e-10);
+      assertThat(distance(exact.steps(), exact.logits())).as(name).isLessThan(1e-10);
     }
   }
 
-  private static double difference(Safetensors golden, String name, Tensor actual) {
-    return golden.names().contains(name) ? largestDifference(actual, golden.tensor(name)) : 0;
+  private static double worst(List<Computed> jittered, ToDoubleFunction<Computed> distance) {
+    return jittered.stream().mapToDouble(distance).max().orElseThrow();
   }
 
-  /** In calls of 1, 2, 3, 5 tokens, over and over. */
-  private static Tensor inParts(LanguageModel model, Tensor ids, ModelState state) {
-    Tensor logits = null;
-    int[] lengths = {1, 2, 3, 5};
-    int count = 0;
-    for (long from = 0, n; from < ids.size(1); from += n) {
-      n = Math.min(lengths[count++ % lengths.length], ids.size(1) - from);
-      Tensor part = model.logits(ids.narrow(1, from, n).contiguous(), state);
-      logits = logits == null ? part : cat(1, logits, part);
-    }
-    if (logits == null) throw new AssertionError("no ids");
-    return logits;
+  /**
+   * @param blur what the rounding of weights alone makes of it
+   */
+  private static void assertWithin(String what, double distance, double bound, double blur) {
+    assertThat(distance).as(what).isLessThan(Math.max(bound, MULTIPLE * blur));
   }
 
-  @ParameterizedTest
-  @FieldSource("MODELS")
-  void lossAndGradients(String name) {
-    Fixture fixture = Fixture.of(name);
-    try (Scope scope = new Scope();
-        Checkpoint checkpoint = fixture.open();
-        Safetensors golden = fixture.golden();
-        Safetensors gradients = fixture.gradients();
-        Tape tape = Tape.recording()) {
-      LanguageModel model = checkpoint.model();
-      Var loss = model.loss(tape, nextTokens(golden.tensor("input_ids")));
-      double wanted = golden.tensor("loss").item_double();
-      assertThat(loss.value().item_double()).as("%s: loss", name).isCloseTo(wanted, within(1e-5));
-      tape.backward(loss, 1);
-      var translation = translation(fixture);
-      double worst = 0;
-      for (var e : model.parameters().entrySet()) {
-        Parameter p = e.getValue();
-        String theirs = translation.names().theirs(e.getKey()).getFirst();
-        Tensor want = gradients.tensor(theirs).view(Shapes.of(p.value()));
-        Tensor gradient = Objects.requireNonNull(p.gradient(), theirs);
-        double scale = want.abs().max().item_double();
-        double relative = largestDifference(gradient, want) / scale;
-        worst = Math.max(worst, relative);
-        assertThat(relative)
-            .as("%s: gradient of %s", name, theirs)
-            .isLessThan(fixture.gradientTolerance());
-      }
-      assertThat(model.parameters()).hasSize(gradients.names().size());
-      report(name, "gradient", worst);
-    }
+  private static void row(String name, double... values) {
+    ROWS.put(name, "| `" + name + "` |");
+    more(name, values);
   }
 
-  static Architecture.Translation translation(Fixture fixture) {
-    var config = org.bmojo.io.Json.foreignTree(fixture.folder().resolve("config.json"));
-    Architecture architecture = Architectures.named(Architectures.nameIn(config));
-    if (architecture == null) throw new AssertionError(fixture.name());
-    return architecture.read(new Settings(config, fixture.name()));
+  private static void more(String name, double... values) {
+    StringBuilder row = new StringBuilder(ROWS.getOrDefault(name, ""));
+    for (double v : values) row.append(String.format(Locale.ROOT, " %.1e |", v));
+    ROWS.put(name, row.toString());
   }
 
-  static Batch nextTokens(Tensor ids) {
-    long tokens = ids.size(1);
-    Tensor targets = ids.clone();
-    targets.narrow(1, 0, tokens - 1).copy_(ids.narrow(1, 1, tokens - 1));
-    targets.select(1, tokens - 1).fill_(new Scalar(-100L));
-    return new Batch(ids, targets, ids.size(0) * (tokens - 1));
+  @AfterAll
+  static void write() throws IOException {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "| model | logits | in parts | in steps | hidden | loss | gradient"
+            + " | hidden: theirs | ours | jitter | gradient: theirs | ours | jitter |");
+    lines.add("|" + " --- |".repeat(13));
+    lines.addAll(ROWS.values());
+    Path target = Files.createDirectories(Path.of("target"));
+    Files.write(target.resolve("deviations.md"), lines);
   }
 
   @ParameterizedTest
@@ -146,18 +132,14 @@ class ModelFixtureTest {
       Tensor parallel = prompt, chunked = prompt, stepped = prompt;
       try (ModelState afterChunks = model.newState(batch);
           ModelState afterSteps = model.newState(batch)) {
-        Tensor fromChunks = lastOf(inParts(model, prompt, afterChunks));
-        Tensor fromSteps = null;
-        for (long t = 0; t < prompt.size(1); t++) {
-          fromSteps = model.step(prompt.narrow(1, t, 1), afterSteps);
-        }
+        Tensor fromChunks = last(Computed.inParts(model, prompt, afterChunks));
+        Tensor fromSteps = last(Computed.inSteps(model, prompt, afterSteps));
         for (int i = 0; i < count; i++) {
-          parallel = cat(1, parallel, best(model.lastLogits(parallel, null)));
-          if (fromSteps == null) throw new AssertionError("no prompt");
-          chunked = cat(1, chunked, best(fromChunks));
-          stepped = cat(1, stepped, best(fromSteps));
-          fromChunks = lastOf(model.logits(lastIds(chunked), afterChunks));
-          fromSteps = model.step(lastIds(stepped), afterSteps);
+          parallel = cat(1, parallel, Computed.best(model.lastLogits(parallel, null)));
+          chunked = cat(1, chunked, Computed.best(fromChunks));
+          stepped = cat(1, stepped, Computed.best(fromSteps));
+          fromChunks = last(model.logits(last(chunked, 1), afterChunks));
+          fromSteps = model.step(last(stepped, 1), afterSteps);
         }
       }
       assertThat(parallel.equal(wanted)).as("%s: parallel", name).isTrue();
@@ -166,22 +148,13 @@ class ModelFixtureTest {
     }
   }
 
-  private static Tensor lastOf(Tensor logits) {
+  /** (B, T, V) → (B, V). */
+  private static Tensor last(Tensor logits) {
     return logits.select(1, logits.size(1) - 1);
   }
 
-  private static Tensor lastIds(Tensor ids) {
-    return ids.narrow(1, ids.size(1) - 1, 1).contiguous();
-  }
-
-  private static Tensor best(Tensor logits) {
-    return logits.argmax(new org.bytedeco.pytorch.LongOptional(1), true);
-  }
-
-  /** For those who want the numbers: -Dbmojo.deviations. */
-  private static void report(String name, String what, double worst) {
-    if (System.getProperty("bmojo.deviations") != null) {
-      System.out.printf("%-16s %-9s %.2e%n", name, what, worst);
-    }
+  /** (B, T) → (B, count). */
+  private static Tensor last(Tensor ids, long count) {
+    return ids.narrow(1, ids.size(1) - count, count).contiguous();
   }
 }

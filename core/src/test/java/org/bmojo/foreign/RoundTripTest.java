@@ -58,7 +58,7 @@ class RoundTripTest {
   @FieldSource("MODELS")
   void narrowModels(String name) {
     Path narrow = folder.resolve("narrow"), again = folder.resolve("again");
-    ModelConfig config = ModelFixtureTest.translation(Fixture.of(name)).model();
+    ModelConfig config = Fixture.of(name).translation().model();
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1, ScalarType.BFloat16)) {
       model

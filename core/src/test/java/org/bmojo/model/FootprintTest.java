@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
+import org.bmojo.mixer.AttentionConfig;
+import org.bmojo.mixer.MixerConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -64,5 +66,15 @@ class FootprintTest {
         .isEqualTo(Footprint.transformerBytes(transformer, 1000))
         .isEqualTo(2L * 2 * 64 * 4 * 1000);
     assertThat(Footprint.stateBytes(mamba, 1)).isEqualTo(Footprint.stateBytes(mamba, 1 << 30));
+  }
+
+  @Test
+  void aTransformerIsComparedWithItself() {
+    AttentionConfig grouped = new AttentionConfig(6, 2, 10, null, 0, 0, true, true, 1e4, null);
+    BlockConfig block = new BlockConfig(new MixerConfig(null, grouped), 12);
+    ModelConfig config = ModelConfig.uniform(63, 21, 3, block);
+    assertThat(Footprint.stateBytes(config, 207))
+        .isEqualTo(Footprint.transformerBytes(config, 207))
+        .isEqualTo(4L * 2 * 2 * 10 * 3 * 207);
   }
 }

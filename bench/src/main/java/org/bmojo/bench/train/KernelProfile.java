@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the GPU did between {@link #start} and {@link #print}: every kernel, copy and fill with its
@@ -34,7 +35,7 @@ final class KernelProfile {
   private static final ConcurrentLinkedQueue<Record> RECORDS = new ConcurrentLinkedQueue<>();
 
   private final SymbolLookup cupti = SymbolLookup.libraryLookup("libcupti.so.13", Arena.global());
-  private static MethodHandle next;
+  private static @Nullable MethodHandle next;
 
   private KernelProfile() {}
 
@@ -99,9 +100,11 @@ final class KernelProfile {
 
   private static void completed(
       MemorySegment context, int stream, MemorySegment buffer, long size, long valid) {
+    MethodHandle records = next;
+    if (records == null) throw new IllegalStateException("not started");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment at = arena.allocate(ADDRESS);
-      while ((int) next.invokeExact(buffer, valid, at) == 0) {
+      while ((int) records.invokeExact(buffer, valid, at) == 0) {
         MemorySegment r = at.get(ADDRESS, 0).reinterpret(NAME + 8);
         int kind = r.get(JAVA_INT, 0);
         String name =

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
@@ -22,7 +23,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * Tokens per second of whole training steps: forward, backward, clipping and AdamW, on random ids.
  *
  * <pre>
- *   java @bench/target/cuda/java.args org.bmojo.bench.train.TrainLab 130m 16x2048 bmojo mamba …
+ *   BMOJO_CUDA=1 ./bmojo bench train --size 130m --shape 16x2048 bmojo mamba
  * </pre>
  *
  * <p>A step's time is what passes between the ends of two steps while the next ones are queued, as
@@ -32,35 +33,44 @@ import org.bytedeco.pytorch.global.torch_cuda;
 public final class TrainLab {
   private static final int WARM = 5, STEPS = 15, VOCABULARY = 50_304;
 
-  /** {@code -Dprofile}: what the GPU did in the last steps, kernel by kernel. */
-  private static final boolean PROFILE = System.getProperty("profile") != null;
-
   private static final int PROFILED = WARM + STEPS - 4;
 
   private TrainLab() {}
 
-  /** {@code SIZE BxT FAMILY…}; the device is the first GPU, or the CPU where there is none. */
-  public static void main(String[] args) {
-    Presets.Size size = size(args[0]);
-    int batch = Integer.parseInt(args[1].split("x")[0]);
-    int context = Integer.parseInt(args[1].split("x")[1]);
+  /**
+   * Prints the table.
+   *
+   * @param shape {@code BxT}
+   * @param families none for all
+   * @param profile whether to say what the GPU did in the last steps, kernel by kernel
+   */
+  public static void run(String size, String shape, List<String> families, boolean profile) {
+    Presets.Size chosen = size(size);
+    String[] sides = shape.split("x");
+    if (sides.length != 2 || !sides[0].matches("\\d{1,6}") || !sides[1].matches("\\d{1,8}")) {
+      throw new BadInput("shape " + shape, "expected BxT, such as 16x2048", "Correct it");
+    }
     boolean gpu = torch.cuda_is_available();
     System.out.printf(
         "%-12s %11s %9s %9s %9s %9s %9s%n",
         "model", "parameters", "ms", "host ms", "tokens/s", "loss", "peak GB");
-    List<String> families = List.of(args).subList(2, args.length);
     for (Presets.Family family : Presets.Family.values()) {
       String name = family.name().toLowerCase(Locale.ROOT).replace('_', '-');
       if (!families.isEmpty() && !families.contains(name)) continue;
-      time(name, Presets.of(family, size, VOCABULARY), batch, context, gpu);
+      ModelConfig config = Presets.of(family, chosen, VOCABULARY);
+      time(name, config, Integer.parseInt(sides[0]), Integer.parseInt(sides[1]), gpu, profile);
     }
   }
 
   private static Presets.Size size(String label) {
-    return Presets.Size.valueOf("S" + label.toUpperCase(Locale.ROOT).replace('.', '_'));
+    for (Presets.Size size : Presets.Size.values()) {
+      if (size.name().equalsIgnoreCase("S" + label.replace('.', '_'))) return size;
+    }
+    throw new BadInput("size " + label, "expected 130m, 370m, 790m or 1.4b", "Correct it");
   }
 
-  private static void time(String name, ModelConfig config, int batch, int context, boolean gpu) {
+  private static void time(
+      String name, ModelConfig config, int batch, int context, boolean gpu, boolean profiled) {
     Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, WARM + STEPS);
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
@@ -83,7 +93,7 @@ public final class TrainLab {
               long now = System.nanoTime();
               if (step.number() > WARM) times.add((now - last[0]) / 1e6);
               last[0] = now;
-              if (PROFILE && step.number() == PROFILED) profile[0] = KernelProfile.start();
+              if (profiled && step.number() == PROFILED) profile[0] = KernelProfile.start();
               if (step.number() <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
               busy[1] = threads.getCurrentThreadCpuTime();
               losses.add(step.loss());

@@ -65,7 +65,8 @@ final class VectorMath {
 
   /**
    * log(1 + eˣ) = max(x, 0) + log(1 + e) with e = e^−|x|. With s = e/(2 + e) ≤ 1/3, log(1 + e) = 2
-   * artanh s, an odd polynomial in s; this keeps all digits of a small result.
+   * artanh s = 2s + s³·p(s²), and 2s = e − e·s: so all but e is small, and what a small result
+   * loses is what e has lost.
    */
   static FloatVector softplus(FloatVector x) {
     FloatVector e = exp(x.abs().neg());
@@ -74,7 +75,7 @@ final class VectorMath {
     FloatVector p = w.fma(all(0.2801201f), all(0.2800180f));
     p = p.fma(w, all(0.40021527f));
     p = p.fma(w, all(0.66666418f));
-    p = p.fma(w, all(2f));
-    return s.fma(p, x.max(0f));
+    FloatVector rest = s.mul(w.mul(p).sub(e));
+    return e.add(rest).add(x.max(0f));
   }
 }

@@ -124,7 +124,7 @@ public final class CudaCausalConv implements CausalConv {
             "the cuda room expects at most " + WIDEST,
             "use the reference backend");
       }
-      vector = channels % 4 == 0 ? 4 : 1;
+      vector = channels % 2 == 0 ? 2 : 1;
       program =
           Program.of(
               x,

@@ -103,7 +103,8 @@ public final class CudaMemoryAttention implements MemoryAttention {
   }
 
   private static boolean serves(Inputs in) {
-    return Flash.serves(in.q()) && (plain(in) || in.q().size(3) <= JointForward.WIDEST);
+    boolean narrow = in.q().size(3) <= JointForward.WIDEST && in.geometry().scale() > 0;
+    return Flash.serves(in.q()) && (plain(in) || narrow);
   }
 
   /** Whether queries see a window's keys alone. */

@@ -2,6 +2,7 @@ package org.bmojo.kernels.cuda;
 
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrComputeCapabilityMajor;
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrComputeCapabilityMinor;
+import static org.bytedeco.cuda.global.cudart.cudaDevAttrMaxSharedMemoryPerBlockOptin;
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrMultiProcessorCount;
 import static org.bytedeco.cuda.global.cudart.cudaDeviceGetAttribute;
 import static org.bytedeco.cuda.global.cudart.cudaFree;
@@ -21,8 +22,9 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * @param index as libtorch counts
  * @param capability 80 for 8.0, 90 for 9.0
  * @param multiprocessors how many
+ * @param shared bytes of shared memory that a block can have
  */
-record Device(int index, int capability, int multiprocessors) {
+record Device(int index, int capability, int multiprocessors, int shared) {
   private static final ConcurrentMap<Integer, Device> KNOWN = new ConcurrentHashMap<>();
 
   /** Whether {@code t} lies in a GPU's memory. */
@@ -49,7 +51,11 @@ record Device(int index, int capability, int multiprocessors) {
     Driver.check("opening device " + index, cudaFree((Pointer) null));
     int major = attribute(index, cudaDevAttrComputeCapabilityMajor);
     int minor = attribute(index, cudaDevAttrComputeCapabilityMinor);
-    return new Device(index, 10 * major + minor, attribute(index, cudaDevAttrMultiProcessorCount));
+    return new Device(
+        index,
+        10 * major + minor,
+        attribute(index, cudaDevAttrMultiProcessorCount),
+        attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin));
   }
 
   private static int attribute(int index, int which) {

@@ -35,7 +35,9 @@ final class EideticPart {
     chunks = (int) k.size(1);
     slots = (int) k.size(2);
     groups = (int) k.size(3);
-    warps = Math.max(geometry.chunk(), slots) > 64 ? 8 : 4;
+    int most = Math.max(geometry.chunk(), slots) > 64 ? 8 : 4;
+    while (most > 1 && shared(most) > Device.of(q).shared()) most /= 2;
+    warps = most;
   }
 
   /**
@@ -50,11 +52,10 @@ final class EideticPart {
       Tensor dq = empty(q, Shapes.of(q)), dk = empty(k, Shapes.of(k)), dv = empty(v, Shapes.of(v));
       Tensor dBias = empty(bias, Shapes.of(bias));
       Tensor wide = slots > rows() ? Floats.empty(q, Shapes.of(q)) : null;
-      int shared = 4 * tile() + 2 * rows() * (rows() + 8) + 8 * rows();
       Program.of(door.like(), "eidetic_attention", "HEAD=" + q.size(3), "WARPS=" + warps)
           .kernel("backward")
           .launch(
-              new Grid(chunks, groups, q.size(0), 32 * warps, shared),
+              new Grid(chunks, groups, q.size(0), 32 * warps, shared(warps)),
               q,
               k,
               v,
@@ -85,9 +86,9 @@ final class EideticPart {
     return 16 * warps;
   }
 
-  /** Bytes of one in shared memory. */
-  private int tile() {
-    int wide = (int) (q.size(3) + 31) / 32 * 32;
-    return 2 * rows() * (wide + 8);
+  /** Bytes for keys, values, queries and slopes, the logits' gradient, and two floats a query. */
+  private int shared(int warps) {
+    int rows = 16 * warps, wide = (int) (q.size(3) + 31) / 32 * 32;
+    return 4 * 2 * rows * (wide + 8) + 2 * rows * (rows + 8) + 2 * 4 * rows;
   }
 }

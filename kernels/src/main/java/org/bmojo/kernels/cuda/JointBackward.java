@@ -43,7 +43,9 @@ final class JointBackward {
     tokens = q.size(1);
     heads = q.size(2);
     groups = window.k().size(2);
-    warps = window.k().size(1) > 64 ? 8 : 4;
+    int most = q.size(3) <= 64 && window.k().size(1) > 64 ? 8 : 4;
+    while (most > 1 && shared(most, 4) > Device.of(q).shared()) most /= 2;
+    warps = most;
     rows = 16L * warps;
     program = Program.of(q, "band_attention", "HEAD=" + q.size(3), "WARPS=" + warps);
   }
@@ -65,7 +67,7 @@ final class JointBackward {
     program
         .kernel("backward_queries")
         .launch(
-            new Grid(tiles(tokens), heads, batch, 32 * warps, shared(1)),
+            new Grid(tiles(tokens), heads, batch, 32 * warps, shared(warps, 1)),
             q,
             window.k(),
             window.v(),
@@ -92,7 +94,11 @@ final class JointBackward {
         .kernel("backward_keys")
         .launch(
             new Grid(
-                tiles(rows(window)) + tiles(rows(fading)), groups, batch, 32 * warps, shared(4)),
+                tiles(rows(window)) + tiles(rows(fading)),
+                groups,
+                batch,
+                32 * warps,
+                shared(warps, 4)),
             q,
             window.k(),
             window.v(),
@@ -136,8 +142,8 @@ final class JointBackward {
   }
 
   /** Two tiles of a block's own, two stages of two more, and so many floats for each row of one. */
-  private int shared(int floats) {
-    long pitch = (q.size(3) + 31) / 32 * 32 + 8;
-    return (int) (2 * pitch * (2 * rows + 4 * NEXT) + 4 * floats * Math.max(rows, NEXT));
+  private int shared(int warps, int floats) {
+    long pitch = (q.size(3) + 31) / 32 * 32 + 8, own = 16L * warps;
+    return (int) (2 * pitch * (2 * own + 4 * NEXT) + 4 * floats * Math.max(own, NEXT));
   }
 }

@@ -42,13 +42,14 @@ final class JointForward {
       int lead = eidetic == null ? 0 : (int) (g.start() % chunk);
       long longest = Math.min(chunk, tokens), chunks = (lead + tokens - 1) / chunk + 1;
       int warps = most;
-      while (warps > 1 && 8 * warps >= longest) warps /= 2;
+      int room = Device.of(q).shared();
+      while (warps > 1 && (8 * warps >= longest || shared(warps, dim) > room)) warps /= 2;
       long rows = 16 * warps, tiles = (longest + rows - 1) / rows;
       Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
       Program.of(q, "memory_attention", "HEAD=" + dim, "WARPS=" + warps)
           .kernel("forward")
           .launch(
-              new Grid(chunks * tiles, heads, batch, 32 * warps, shared(rows, dim)),
+              new Grid(chunks * tiles, heads, batch, 32 * warps, shared(warps, dim)),
               q,
               door.activation("window k", window.k()),
               door.activation("window v", window.v()),
@@ -81,8 +82,8 @@ final class JointForward {
   }
 
   /** Two tiles of queries, two stages of keys and values, and their biases. */
-  private static int shared(long rows, long dim) {
+  private static int shared(int warps, long dim) {
     long pitch = (dim + 31) / 32 * 32 + 8;
-    return (int) (2 * pitch * (2 * rows + 4 * KEYS) + 4 * 2 * KEYS);
+    return (int) (2 * pitch * (2 * 16 * warps + 4 * KEYS) + 4 * 2 * KEYS);
   }
 }

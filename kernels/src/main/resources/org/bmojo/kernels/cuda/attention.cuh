@@ -41,6 +41,20 @@ __device__ __forceinline__ void meet(
   }
 }
 
+// Weights and the logits' gradient from what meet gives. base: the logits' own share of the
+// exponent, of rows lane / 4 and 8 further; sums and along: of the queries, from this lane's first.
+__device__ __forceinline__ void weigh(
+    float (&p)[2][4], float (&g)[2][4], float rate, const float (&base)[2], const float* sums,
+    const float* along) {
+  EACH for (int n = 0; n < 2; n++) {
+    float2 sum = *(const float2*)(sums + 8 * n), slope = *(const float2*)(along + 8 * n);
+    EACH for (int c = 0; c < 4; c++) {
+      p[n][c] = exp2_fast(p[n][c] * rate + (base[c / 2] - (c % 2 ? sum.y : sum.x)));
+      g[n][c] = p[n][c] * (g[n][c] - (c % 2 ? slope.y : slope.x));
+    }
+  }
+}
+
 // What 16 queries add to the gradients of 16 keys and values.
 __device__ __forceinline__ void add_gradients(
     float (&gk)[TILES][4], float (&gv)[TILES][4], const unsigned (&weights)[4],

@@ -26,9 +26,12 @@ struct Band {
   __device__ bool shows(int query, int row) const {
     return (unsigned)(age + query - row) < (unsigned)span;
   }
-  // Of 16 queries and 16 rows: whether any is shown to any.
+  // Of 16 queries and 16 rows: whether any is shown to any, and all to all.
   __device__ bool any(int query, int row) const {
     return age + query + 15 - row >= 0 && age + query - row - 15 < span;
+  }
+  __device__ bool all(int query, int row) const {
+    return shows(query, row + 15) && shows(query + 15, row);
   }
 };
 
@@ -52,7 +55,8 @@ __device__ __forceinline__ void fetch_slopes(
 }
 
 
-// Grid: tiles of queries, heads, sequences. dq over both streams; out_slopes (B, T, H) Σ dOut · out.
+// Grid: tiles of queries, heads, sequences. dq over both streams; out_slopes (B, T, H) gets
+// Σ dOut · out.
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward_queries(
     const bf16* __restrict__ q, const bf16* __restrict__ window_k,
     const bf16* __restrict__ window_v, int window_rows, int window,
@@ -130,9 +134,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
       }
       EACH for (int n = 0; n < 2; n++) {
         EACH for (int c = 0; c < 4; c++) {
-          int i = first + own + lane / 4 + c / 2 * 8, r = from + step + 8 * n + lane % 4 * 2 + c % 2;
           float weight = exp2_fast(p[n][c] * (scale * LOG2E) - sums[c / 2]);
-          g[n][c] = band.shows(i, r) ? weight * (g[n][c] - alongs[c / 2]) : 0.f;
+          g[n][c] = weight * (g[n][c] - alongs[c / 2]);
+        }
+      }
+      if (!band.all(first + own, from + step)) {
+        EACH for (int n = 0; n < 2; n++) {
+          EACH for (int c = 0; c < 4; c++) {
+            int i = first + own + lane / 4 + c / 2 * 8;
+            int r = from + step + 8 * n + lane % 4 * 2 + c % 2;
+            if (!band.shows(i, r)) g[n][c] = 0.f;
+          }
         }
       }
       unsigned d_logits[4];
@@ -189,6 +201,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
   fetch<ROWS, D, WIDE>(keys, (is_near ? window_k : fading_k) + at, key_stride, count);
   fetch<ROWS, D, WIDE>(values, (is_near ? window_v : fading_v) + at, key_stride, count);
   if (tiles > 0) fetch_queries(0);
+  const float NONE[2] = {0.f, 0.f};
   float gk[TILES][4] = {}, gv[TILES][4] = {};
   for (int tile = 0; tile < tiles; tile++) {
     copies_done();
@@ -201,12 +214,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
       const bf16* slopes = queries + NEXT_TILE;
       float p[2][4] = {}, g[2][4] = {};
       meet(p, g, keys + own * PITCH, values + own * PITCH, queries, slopes);
-      EACH for (int n = 0; n < 2; n++) {
-        EACH for (int c = 0; c < 4; c++) {
-          int i = step + 8 * n + pair + c % 2, r = first + own + lane / 4 + c / 2 * 8;
-          float weight = exp2_fast(p[n][c] * (scale * LOG2E) - sums[stage * NEXT + i]);
-          p[n][c] = band.shows(start + i, r) ? weight : 0.f;
-          g[n][c] = p[n][c] * (g[n][c] - along[stage * NEXT + i]);
+      int line = stage * NEXT + step + pair;
+      weigh(p, g, scale * LOG2E, NONE, sums + line, along + line);
+      if (!band.all(start + step, first + own)) {
+        EACH for (int n = 0; n < 2; n++) {
+          EACH for (int c = 0; c < 4; c++) {
+            int i = start + step + 8 * n + pair + c % 2, r = first + own + lane / 4 + c / 2 * 8;
+            if (!band.shows(i, r)) p[n][c] = g[n][c] = 0.f;
+          }
         }
       }
       unsigned weights[4], d_logits[4];

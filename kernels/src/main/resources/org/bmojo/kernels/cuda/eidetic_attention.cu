@@ -1,6 +1,6 @@
 // Gradients of attention to eidetic memory, where every chunk of queries meets a set of E keys of
-// its own: exact under one softmax with other keys, given the joint log-sum-exp and, of every query,
-// Σ dOut · out.
+// its own: exact under one softmax with other keys, given the joint log-sum-exp and every
+// query's Σ dOut · out.
 //
 // Logits live in registers, in powers of two. q, out and their gradients (B, T, H, D).
 #include "common.cuh"
@@ -12,9 +12,10 @@
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward(
     const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v,
     const float* __restrict__ bias, const bf16* __restrict__ d_out,
-    const float* __restrict__ log_sum_exp, const float* __restrict__ out_slopes, bf16* __restrict__ dq, bf16* __restrict__ dk,
-    bf16* __restrict__ dv, float* __restrict__ d_bias, float* __restrict__ wide_dq, long tokens,
-    int heads, int groups, int chunks, int slots, int chunk, int lead, float scale) {
+    const float* __restrict__ log_sum_exp, const float* __restrict__ out_slopes,
+    bf16* __restrict__ dq, bf16* __restrict__ dk, bf16* __restrict__ dv,
+    float* __restrict__ d_bias, float* __restrict__ wide_dq, long tokens, int heads, int groups,
+    int chunks, int slots, int chunk, int lead, float scale) {
   constexpr int ACROSS = ROWS + 8;  // pitch of the logits' gradient, (keys, queries)
   extern __shared__ __align__(16) char memory[];
   bf16 *queries = (bf16*)memory, *keys = queries + TILE, *values = keys + TILE;
@@ -59,14 +60,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
             float p[2][4] = {}, g[2][4] = {};
             meet(p, g, keys + own * PITCH, values + own * PITCH, queries + step * PITCH,
                  slopes + step * PITCH);
-            EACH for (int n = 0; n < 2; n++) {
-              EACH for (int c = 0; c < 4; c++) {
-                int i = step + 8 * n + pair + c % 2;
-                p[n][c] = exp2_fast(p[n][c] * (scale * LOG2E) + biases[c / 2] - sums[i]);
-                g[n][c] = p[n][c] * (g[n][c] - along[i]);
-                gb[c / 2] += g[n][c];
-              }
-            }
+            weigh(p, g, scale * LOG2E, biases, sums + step + pair, along + step + pair);
+            EACH for (int n = 0; n < 2; n++)
+              EACH for (int c = 0; c < 4; c++) gb[c / 2] += g[n][c];
             unsigned weights[4], d_weights[4];
             as_left(weights, p[0], p[1]);
             as_left(d_weights, g[0], g[1]);

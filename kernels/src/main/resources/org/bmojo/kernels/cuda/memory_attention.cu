@@ -2,13 +2,12 @@
 // fading keys and its chunk's eidetic keys under one softmax.
 //
 // Keys come in tiles of 64 rows; the next is on its way to shared memory while this one is used.
-// Logits live in registers, in powers of two.
+// Logits live in registers, not yet scaled: the scale, at least 0, is part of the exponential.
 #include "common.cuh"
 #include "attention.cuh"
 
-constexpr int KEYS = 64, KEY_TILE = KEYS * PITCH, STEP = 32;
+constexpr int KEYS = 64, KEY_TILE = KEYS * PITCH;
 constexpr int EVERY = 1 << 30;
-constexpr float LN2 = 0.6931471805599453f;
 
 // Keys of one sequence and head. Query i of the tile is age + i − r tokens younger than row r, and
 // sees it where that is at least 0 and less than span; no row but from … to is seen by any.
@@ -20,15 +19,15 @@ struct Keys {
   __device__ int tiles() const { return to > from ? (to - from + KEYS - 1) / KEYS : 0; }
 };
 
-// A query's logits so far: the largest, Σ 2^(logit − most) of this lane's columns.
+// A query's logits so far: the largest, Σ 2^(rate · (logit − most)) of this lane's columns.
 struct Softmax {
   float most = nothing(), sum = 0.f;
 
-  // 2^−base brings the logits down; returns what was summed before shrinks by.
-  __device__ float raise(float to, float& base) {
+  // 2^−base brings the scaled logits down; returns what was summed before shrinks by.
+  __device__ float raise(float to, float rate, float& base) {
     to = fmaxf(to, most);
-    base = to == nothing() ? 0.f : to;
-    float shrink = exp2_fast(most - base);
+    base = to == nothing() ? 0.f : rate * to;
+    float shrink = exp2_fast(rate * most - base);
     most = to;
     sum *= shrink;
     return shrink;
@@ -45,35 +44,39 @@ struct Queries {
     EACH for (int d = 0; d < BLOCKS; d++) left<PITCH>(a[d], rows + 16 * d);
   }
 
-  // STEP keys: query 0 is `age` tokens younger than the first; biases may be null.
+  // A tile of keys: query 0 is `age` tokens younger than the first; biases, which are divided by
+  // the scale, may be null.
   __device__ void see(
-      const bf16* keys, const bf16* values, const float* biases, int age, int span, float scale) {
+      const bf16* keys, const bf16* values, const float* biases, int age, int span, float rate) {
     int lane = threadIdx.x % 32;
-    float p[STEP / 8][4] = {};
+    float p[KEYS / 8][4] = {};
     EACH for (int d = 0; d < BLOCKS; d++) {
-      EACH for (int n = 0; n < STEP / 16; n++) {
+      EACH for (int n = 0; n < KEYS / 16; n++) {
         unsigned b[4];
         right_of_rows<PITCH>(b, keys + 16 * n * PITCH + 16 * d);
         multiply(p[2 * n], p[2 * n + 1], a[d], b);
       }
     }
-    bool partly = age < STEP - 1 || age + 15 >= span;
-    float most[2] = {nothing(), nothing()}, base[2], shrink[2];
-    EACH for (int n = 0; n < STEP / 8; n++) {
-      EACH for (int c = 0; c < 4; c++) {
-        int column = 8 * n + lane % 4 * 2 + c % 2;
-        p[n][c] *= scale;
-        if (biases) p[n][c] += biases[column];
-        if (partly && (unsigned)(age + lane / 4 + c / 2 * 8 - column) >= (unsigned)span)
-          p[n][c] = nothing();
-        most[c / 2] = fmaxf(most[c / 2], p[n][c]);
+    if (age < KEYS - 1 || age + 15 >= span) {
+      EACH for (int n = 0; n < KEYS / 8; n++) {
+        EACH for (int c = 0; c < 4; c++) {
+          int apart = age + lane / 4 + c / 2 * 8 - (8 * n + lane % 4 * 2 + c % 2);
+          if ((unsigned)apart >= (unsigned)span) p[n][c] = nothing();
+        }
       }
     }
+    float most[2] = {nothing(), nothing()}, base[2], shrink[2];
+    EACH for (int n = 0; n < KEYS / 8; n++) {
+      if (biases) {
+        EACH for (int c = 0; c < 4; c++) p[n][c] += biases[8 * n + lane % 4 * 2 + c % 2];
+      }
+      EACH for (int c = 0; c < 4; c++) most[c / 2] = fmaxf(most[c / 2], p[n][c]);
+    }
     EACH for (int half = 0; half < 2; half++)
-      shrink[half] = softmax[half].raise(quad_max(most[half]), base[half]);
-    EACH for (int n = 0; n < STEP / 8; n++) {
+      shrink[half] = softmax[half].raise(quad_max(most[half]), rate, base[half]);
+    EACH for (int n = 0; n < KEYS / 8; n++) {
       EACH for (int c = 0; c < 4; c++) {
-        p[n][c] = exp2_fast(p[n][c] - base[c / 2]);
+        p[n][c] = exp2_fast(p[n][c] * rate - base[c / 2]);
         softmax[c / 2].sum += p[n][c];
       }
     }
@@ -81,7 +84,7 @@ struct Queries {
       EACH for (int j = 0; j < TILES; j++)
         EACH for (int c = 0; c < 4; c++) o[j][c] *= shrink[c / 2];
     }
-    EACH for (int n = 0; n < STEP / 16; n++) {
+    EACH for (int n = 0; n < KEYS / 16; n++) {
       unsigned weights[4];
       as_left(weights, p[2 * n], p[2 * n + 1]);
       EACH for (int d = 0; d < BLOCKS; d++) {
@@ -145,7 +148,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     for (int i = threadIdx.x; i < KEYS; i += THREADS) {
       int e = keys.from + i;
       biases[tile % 2 * KEYS + i] =
-          e < slots ? LOG2E * bias[s.bias(sequence, m, head) + e] : nothing();
+          e < slots ? bias[s.bias(sequence, m, head) + e] / scale : nothing();
     }
   };
 
@@ -162,13 +165,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     if (tile == before_remembered) queries.load(far_rows + own * PITCH);
     Keys keys = keys_of(tile);
     const bf16* stage = stages + tile % 2 * 2 * KEY_TILE;
-    for (int step = 0; step < KEYS && keys.from + step < keys.to; step += STEP) {
-      int age = keys.age + own - keys.from - step;  // of this warp's first query
-      if (age + 15 < 0 || age - STEP + 1 >= keys.span) continue;
-      const float* bias_of = tile < before_remembered ? nullptr : biases + tile % 2 * KEYS + step;
-      queries.see(stage + step * PITCH, stage + KEY_TILE + step * PITCH, bias_of, age, keys.span,
-                  scale * LOG2E);
-    }
+    int age = keys.age + own - keys.from;  // of this warp's first query
+    if (age + 15 < 0 || age - KEYS + 1 >= keys.span) continue;
+    const float* bias_of = tile < before_remembered ? nullptr : biases + tile % 2 * KEYS;
+    queries.see(stage, stage + KEY_TILE, bias_of, age, keys.span, scale * LOG2E);
   }
 
   float shares[2];
@@ -178,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     shares[half] = 1.f / sum;
     if (row < rows && lane % 4 == 0)
       log_sum_exp[(sequence * tokens + first + row) * heads + head] =
-          queries.softmax[half].most * LN2 + logf(sum);
+          queries.softmax[half].most * scale + logf(sum);
   }
   each_row(queries.o, [&](int half, int column, float (&x)[8]) {
     int row = own + lane / 4 + 8 * half;

@@ -1,0 +1,95 @@
+package org.bmojo.bench;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.bmojo.bench.train.TrainAgreement;
+import org.bmojo.bench.train.TrainLab;
+import org.bmojo.error.BadInput;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code ./bmojo bench}: what docs/results was measured with. */
+@Command(
+    name = "bmojo bench",
+    description = "Measures. Each laboratory proves what it times first.",
+    subcommands = {Main.Train.class, Main.Agree.class, HelpCommand.class},
+    scope = ScopeType.INHERIT,
+    mixinStandardHelpOptions = true,
+    usageHelpWidth = 100,
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  BMOJO_CUDA=1 ./bmojo bench train",
+      "  BMOJO_CUDA=1 ./bmojo bench train --size 1.4b --shape 4x2048 mamba bmojo",
+      "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small"
+    })
+public final class Main implements Runnable {
+  @Spec CommandSpec spec;
+
+  @Override
+  public void run() {
+    spec.commandLine().usage(spec.commandLine().getOut());
+  }
+
+  /** Runs the laboratory that is named. */
+  public static void main(String[] args) {
+    CommandLine line = new CommandLine(new Main());
+    line.setExecutionExceptionHandler((e, command, parsed) -> {
+      if (!(e instanceof BadInput)) throw e;
+      command.getErr().println("bmojo bench: " + e.getMessage());
+      return ExitCode.USAGE;
+    });
+    System.exit(line.execute(args));
+  }
+
+  /** Whole training steps. */
+  @Command(
+      name = "train",
+      description = "Tokens per second of whole training steps, by model family.")
+  static final class Train implements Callable<Integer> {
+    @Option(
+        names = "--size",
+        paramLabel = "SIZE",
+        description = "130m, 370m, 790m or 1.4b (${DEFAULT-VALUE}).")
+    String size = "130m";
+
+    @Option(
+        names = "--shape",
+        paramLabel = "BxT",
+        description = "Sequences and their length (${DEFAULT-VALUE}).")
+    String shape = "16x2048";
+
+    @Option(names = "--profile", description = "What the GPU did, kernel by kernel (CUPTI).")
+    boolean profile;
+
+    @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")
+    List<String> families = List.of();
+
+    @Override
+    public Integer call() {
+      TrainLab.run(size, shape, families, profile);
+      return ExitCode.OK;
+    }
+  }
+
+  /** Losses on a GPU beside the CPU's. */
+  @Command(
+      name = "agree",
+      description = "The losses of the first hundred steps on a GPU beside those of the CPU.")
+  static final class Agree implements Callable<Integer> {
+    @Parameters(arity = "1..*", paramLabel = "PRESET", description = "Such as bmojo-small.")
+    List<String> presets = List.of();
+
+    @Override
+    public Integer call() {
+      TrainAgreement.run(presets);
+      return ExitCode.OK;
+    }
+  }
+}
