@@ -70,7 +70,7 @@ final class Recall implements Callable<Integer> {
   @Nullable Path out;
 
   @Option(names = "--steps", paramLabel = "N", description = "Updates (${DEFAULT-VALUE}).")
-  long steps = 400;
+  long steps = 250;
 
   @Option(
       names = "--batch",

@@ -60,10 +60,10 @@ final class RecallModelOptions {
       description = "Fading memory: ${COMPLETION-CANDIDATES} (MAMBA).")
   RecallModel.@Nullable StateSpace ssm;
 
-  @Option(names = "--states", paramLabel = "N", description = "N of fading memory (16).")
+  @Option(names = "--states", paramLabel = "N", description = "N of fading memory (8).")
   @Nullable Integer states;
 
-  @Option(names = "--window", paramLabel = "W", description = "Tokens attention sees (16).")
+  @Option(names = "--window", paramLabel = "W", description = "Tokens attention sees (8).")
   @Nullable Integer window;
 
   @Option(names = "--fading", paramLabel = "F", description = "Fading keys behind it (W).")
@@ -84,10 +84,13 @@ final class RecallModelOptions {
   @Option(
       names = "--eidetic",
       paramLabel = "E",
-      description = "Tokens kept verbatim; 0 for none (32).")
+      description = "Tokens kept verbatim; 0 for none (16).")
   @Nullable Integer eidetic;
 
-  @Option(names = "--chunk", paramLabel = "C", description = "Tokens between refreshes (16 or W).")
+  @Option(
+      names = "--chunk",
+      paramLabel = "C",
+      description = "Tokens between refreshes (16, or W if that is less).")
   @Nullable Integer chunk;
 
   @Option(
@@ -136,9 +139,9 @@ final class RecallModelOptions {
     return config;
   }
 
-  /** The narrowest window of the model, as the unit of distances: --window, or 16. */
+  /** The narrowest window of the model, as the unit of distances: --window, or 8. */
   int unit() {
-    return window == null ? 16 : window;
+    return window == null ? 8 : window;
   }
 
   private RecallModel sized(RecallModel.Family family) {

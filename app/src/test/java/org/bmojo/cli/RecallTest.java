@@ -92,7 +92,7 @@ class RecallTest {
     JsonNode alone = json("recall", "mqar", TINY, "--seed", "1");
     assertThat(alone.at("/runs/0/loss").asDouble()).isEqualTo(one);
     Cli text = Cli.run("recall", "mqar", "--steps", 1, "--batch", 1, "--seed", "1,2");
-    assertThat(text.out()).contains("state bytes", "128 tokens", "8 pairs", "mean of 2 seeds");
+    assertThat(text.out()).contains("state bytes", "64 tokens", "8 pairs", "mean of 2 seeds");
   }
 
   @ParameterizedTest

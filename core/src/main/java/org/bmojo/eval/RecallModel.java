@@ -33,13 +33,13 @@ import org.jspecify.annotations.Nullable;
  *     Based has a gated convolution there; 0 for layers all alike (0)
  * @param tiedHead whether the output head is the embedding (true)
  * @param ssm the state space: MAMBA where the family does not say
- * @param states N of a Mamba or Mamba-2 (16)
- * @param window W (16)
+ * @param states N of a Mamba or Mamba-2 (8)
+ * @param window W (8)
  * @param fading F (W)
  * @param convolution width of the short convolution in front of attention; 0 for none (4)
  * @param ropeBase of the rotary embedding; 0 for no positions (10,000)
  * @param tiedFading whether fading keys use the window's matrices (true)
- * @param eidetic E; 0 for none (32)
+ * @param eidetic E; 0 for none (16)
  * @param chunk C, tokens between refreshes (min(W, 16))
  * @param selection who is kept (importance)
  * @param positions where long-term memory stands (fixed)
@@ -112,9 +112,9 @@ public record RecallModel(
 
   private static final int WIDTH = 64;
   private static final int LAYERS = 2;
-  private static final int STATES = 16;
-  private static final int WINDOW = 16;
-  private static final int EIDETIC = 32;
+  private static final int STATES = 8;
+  private static final int WINDOW = 8;
+  private static final int EIDETIC = 16;
   private static final int CHUNK = 16;
   private static final int CONVOLUTION = 4;
   private static final double ROPE_BASE = 10_000;

@@ -7,12 +7,11 @@ import org.jspecify.annotations.Nullable;
 
 /** The tasks by the names that users give them, with sizes that a laptop learns in a minute. */
 public enum TaskKind {
-  MQAR("pairs are shown, then every key is asked", Sizes.of(128, 160).pairs("pairs", 8)),
+  MQAR("pairs are shown, then every key is asked", Sizes.of(64, 80).pairs("pairs", 8)),
   MQAR_FORGETTING(
-      "half of the keys are given another value first", Sizes.of(128, 160).pairs("pairs", 8)),
+      "half of the keys are given another value first", Sizes.of(64, 80).pairs("pairs", 8)),
   MQAR_COMPOSITIONAL(
-      "keys of two tokens on a grid; a square number of pairs",
-      Sizes.of(128, 160).pairs("pairs", 9)),
+      "keys of two tokens on a grid; a square number of pairs", Sizes.of(64, 80).pairs("pairs", 9)),
   MQAR_BASED("the seven published settings up to 1,024 tokens and 256 pairs", Sizes.FIXED),
   MQAR_ZOOLOGY("one published setting: 64, 128, 256 or 512 tokens", Sizes.of(64, 0)),
   IN_CONTEXT_RECALL("pairs come again and again (MAD)", Sizes.of(128, 16).mad(12_800)),
