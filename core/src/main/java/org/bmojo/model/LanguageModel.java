@@ -208,7 +208,7 @@ public final class LanguageModel implements Names.Named, AutoCloseable {
   }
 
   /**
-   * One token of each sequence, in constant time and memory.
+   * One token of each sequence, in constant time and memory. Sequences need not be in step.
    *
    * @param ids (B, 1) int64
    * @return logits of the next token, (B, V)
