@@ -147,7 +147,8 @@ final class StateParts {
       }
       wanted[1] = found[1];
     }
-    if (!Arrays.equals(wanted, found) || own.scalar_type() != given.scalar_type()) {
+    boolean sameType = own.scalar_type().intern() == given.scalar_type().intern();
+    if (!sameType || !Arrays.equals(wanted, found)) {
       throw foreign(
           name + " is " + given.scalar_type().intern() + " " + Arrays.toString(found),
           "expected " + own.scalar_type().intern() + " " + Arrays.toString(wanted));
