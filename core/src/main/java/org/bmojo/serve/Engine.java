@@ -110,6 +110,11 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /** Whether it serves; false once it was closed, or has failed. */
+  public boolean isRunning() {
+    return thread.isAlive() && !desk.isClosed();
+  }
+
   /** What goes on now. */
   public EngineStatus status() {
     Map<Reason, Long> byReason = new EnumMap<>(Reason.class);

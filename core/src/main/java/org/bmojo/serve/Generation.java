@@ -1,7 +1,9 @@
 package org.bmojo.serve;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.bmojo.generate.LogProbabilities.Scored;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +62,7 @@ public final class Generation implements AutoCloseable {
   private final Runnable wake;
   private volatile boolean cancelled;
   private @Nullable Ending ending;
+  private @Nullable Event ahead;
 
   Generation(Runnable wake) {
     this.wake = wake;
@@ -80,13 +83,23 @@ public final class Generation implements AutoCloseable {
   /** Waits for the next token; null once the answer has ended. For one thread only. */
   public @Nullable Token next() throws InterruptedException {
     if (ending != null) return null;
-    return switch (events.take()) {
+    Event event = ahead == null ? events.take() : ahead;
+    ahead = null;
+    return switch (event) {
       case Token token -> token;
       case Ending end -> {
         ending = end;
         yield null;
       }
     };
+  }
+
+  /** Waits until {@link #next} need not wait, but not for long; returns whether that is so. */
+  public boolean arrives(Duration within) throws InterruptedException {
+    if (ending == null && ahead == null) {
+      ahead = events.poll(within.toNanos(), TimeUnit.NANOSECONDS);
+    }
+    return ending != null || ahead != null;
   }
 
   /** Reads all tokens that are left; then how it ended. */

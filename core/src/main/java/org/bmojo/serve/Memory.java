@@ -106,7 +106,7 @@ public final class Memory implements AutoCloseable {
   }
 
   /** Closes {@code memory} if there is one. */
-  static void close(@Nullable Memory memory) {
+  public static void close(@Nullable Memory memory) {
     if (memory != null) memory.close();
   }
 }

@@ -1,5 +1,6 @@
 package org.bmojo.serve;
 
+import java.time.Duration;
 import java.util.List;
 import org.bmojo.serve.Generation.Ending;
 import org.bmojo.serve.Generation.Token;
@@ -45,6 +46,11 @@ public final class TextGeneration implements AutoCloseable {
     finished = true;
     String rest = text.accept(decoder.finish()) + text.finish();
     return rest.isEmpty() ? null : new Piece(rest, List.of());
+  }
+
+  /** Waits until {@link #next} need not wait, but not for long; returns whether that is so. */
+  public boolean arrives(Duration within) throws InterruptedException {
+    return finished || generation.arrives(within);
   }
 
   /** Reads what is left; then how it ended. */
