@@ -131,13 +131,16 @@ final class ExpressionParser {
   }
 
   private Expression unary() {
-    if (take("-")) return new Expression.Unary("-", unary());
-    return filtered();
+    return filtered(negated());
   }
 
-  /** Filters and tests bind tightest of all but calls. */
-  private Expression filtered() {
-    Expression value = postfix();
+  private Expression negated() {
+    return take("-") ? new Expression.Unary("-", negated()) : postfix();
+  }
+
+  /** Filters and tests are of all that stands before them, a minus included. */
+  private Expression filtered(Expression of) {
+    Expression value = of;
     while (true) {
       if (take("|")) {
         String filter = expect(Kind.NAME).text();
