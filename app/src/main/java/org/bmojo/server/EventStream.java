@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /** Server-sent events, each out at once. Fails once the reader has left. */
 final class EventStream implements AutoCloseable {
@@ -13,8 +14,10 @@ final class EventStream implements AutoCloseable {
   private static final byte[] DONE = "data: [DONE]\n\n".getBytes(StandardCharsets.US_ASCII);
 
   private final OutputStream out;
+  private final Duration patience;
 
   EventStream(Exchange exchange) {
+    patience = exchange.patience();
     out = exchange.stream("text/event-stream; charset=utf-8");
   }
 
@@ -46,7 +49,7 @@ final class EventStream implements AutoCloseable {
   }
 
   private void write(byte[] bytes) {
-    try {
+    try (Patience _ = new Patience(patience)) {
       out.write(bytes);
       out.flush();
     } catch (IOException | UncheckedIOException e) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.Optional;
 import org.bmojo.serve.Generation.Times;
 import org.jspecify.annotations.Nullable;
@@ -21,10 +22,12 @@ final class Exchange {
   private final ServerResponse response;
   private final String id;
   private final String path;
+  private final Duration patience;
   private int status = 200;
   private @Nullable Times times;
 
-  Exchange(ServerRequest request, ServerResponse response, String id) {
+  Exchange(ServerRequest request, ServerResponse response, String id, Duration patience) {
+    this.patience = patience;
     this.request = request;
     this.response = response;
     this.id = id;
@@ -46,6 +49,11 @@ final class Exchange {
   /** What was noted, or null. */
   @Nullable Times times() {
     return times;
+  }
+
+  /** How long its client may take to send or to receive. */
+  Duration patience() {
+    return patience;
   }
 
   String method() {
@@ -74,7 +82,8 @@ final class Exchange {
   byte[] body(int most) {
     if (request.headers().contentLength().orElse(0) > most) throw ApiError.tooLarge(most);
     if (!request.content().hasEntity()) return new byte[0];
-    try (InputStream in = request.content().inputStream()) {
+    try (Patience _ = new Patience(patience);
+        InputStream in = request.content().inputStream()) {
       byte[] bytes = in.readNBytes(most + 1);
       if (bytes.length > most) throw ApiError.tooLarge(most);
       return bytes;

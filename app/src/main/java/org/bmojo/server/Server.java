@@ -11,6 +11,7 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.UUID;
@@ -33,11 +34,20 @@ public final class Server implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Server.class);
   private static final Duration IDLE = Duration.ofMinutes(2);
 
+  /** Helidon logs by way of the JDK, and every start; held, since loggers may be collected. */
+  private static final java.util.logging.Logger HELIDON =
+      java.util.logging.Logger.getLogger("io.helidon");
+
+  static {
+    HELIDON.setLevel(java.util.logging.Level.WARNING);
+  }
+
   private final Engine engine;
   private final ServerMetrics metrics = new ServerMetrics();
   private final Gate gate;
   private final Routes routes;
   private final WebServer web;
+  private final Duration patience;
   private volatile boolean draining;
 
   /**
@@ -49,6 +59,7 @@ public final class Server implements AutoCloseable {
   public Server(
       ServerSettings settings, Engine engine, Tokenizer tokenizer, ChatTemplate template) {
     this.engine = engine;
+    patience = settings.patience();
     TextEngine text = new TextEngine(engine, tokenizer);
     SessionStore store = new SessionStore(settings.sessions(), new MemoryFile(engine.model()));
     gate = new Gate(settings);
@@ -67,7 +78,6 @@ public final class Server implements AutoCloseable {
             .shutdownHook(false) // Whoever started us drains first.
             .maxTcpConnections(settings.connections())
             .idleConnectionTimeout(IDLE)
-            .connectionOptions(socket -> socket.readTimeout(settings.patience()))
             .directHandlers(Server::malformed)
             .routing(routing -> routing.any(this::handle))
             .build()
@@ -105,7 +115,7 @@ public final class Server implements AutoCloseable {
 
   private void handle(ServerRequest request, ServerResponse response) {
     long begin = System.nanoTime();
-    Exchange exchange = new Exchange(request, response, "req-" + UUID.randomUUID());
+    Exchange exchange = new Exchange(request, response, "req-" + UUID.randomUUID(), patience);
     String route = "none";
     String outcome = "ok";
     int status = 0;
@@ -152,7 +162,9 @@ public final class Server implements AutoCloseable {
   /** Reading from or writing to somebody who has gone, or who was silent for too long. */
   private static boolean isReadersFault(Throwable thrown) {
     for (Throwable t = thrown; t != null; t = t.getCause()) {
-      if (t instanceof SocketException || t instanceof SocketTimeoutException) return true;
+      if (t instanceof ClosedChannelException
+          || t instanceof SocketException
+          || t instanceof SocketTimeoutException) return true;
       if (t instanceof DataReader.InsufficientDataAvailableException) {
         return true;
       }

@@ -17,7 +17,7 @@ import org.bmojo.error.BadInput;
  * @param sessions folder for memories
  * @param body bytes of a request at most
  * @param connections open at once
- * @param patience how long a client may be silent in the middle of a request
+ * @param patience how long a client may take to send its request, or to take an event in
  * @param heartbeat how often a waiting stream is written to, which shows whether its reader has
  *     left
  */

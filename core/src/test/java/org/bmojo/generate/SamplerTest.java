@@ -107,7 +107,8 @@ class SamplerTest {
   void topPOfManyIsThatOfASort(double spread, double topP) {
     SplittableRandom random = new SplittableRandom(1);
     float[] logits = new float[2070];
-    for (int i = 0; i < logits.length; i++) logits[i] = (float) (spread * random.nextGaussian()) + 0f;
+    for (int i = 0; i < logits.length; i++)
+      logits[i] = (float) (spread * random.nextGaussian()) + 0f;
     LogProbabilities scores = new LogProbabilities(logits);
     double reached = 0;
     Set<Integer> left = new HashSet<>();
