@@ -77,10 +77,11 @@ final class Chat implements Callable<Integer> {
           if (line.isBlank()) continue;
           String text = template.render(List.of(Message.user(line)), remembered != null);
           Request request =
-              talk.request(checkpoint.tokenizer().encode(text), tokens, sampling.decoding());
+              talk.request(
+                  remembered, checkpoint.tokenizer().encode(text), tokens, sampling.decoding());
           Memory next =
               talk.answer(
-                  request.after(remembered).keeping(),
+                  request.keeping(),
                   template.stops(),
                   piece -> {
                     out.print(piece);

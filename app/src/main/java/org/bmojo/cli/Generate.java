@@ -131,7 +131,7 @@ final class Generate implements Callable<Integer> {
     try (Talk talk = new Talk(checkpoint);
         Memory from = talk.files().load(file)) {
       int[] start = prompt == null ? new int[0] : checkpoint.tokenizer().encode(prompt);
-      Request request = talk.request(start, tokens, sampling.decoding()).after(from);
+      Request request = talk.request(from, start, tokens, sampling.decoding());
       PrintWriter out = answer.command.commandLine().getOut();
       StringBuilder text = new StringBuilder();
       Memory.close(

@@ -37,8 +37,8 @@ final class Talk implements AutoCloseable {
     return files;
   }
 
-  Request request(int[] prompt, int tokens, Decoding decoding) {
-    return new Request(null, prompt, tokens, decoding, -1, text.ends(), null, false);
+  Request request(@Nullable Memory from, int[] prompt, int tokens, Decoding decoding) {
+    return new Request(from, prompt, tokens, decoding, -1, text.ends(), null, false);
   }
 
   /**
