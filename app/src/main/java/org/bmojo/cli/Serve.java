@@ -43,6 +43,9 @@ import picocli.CommandLine.Spec;
       "  ./bmojo serve runs/book --host 0.0.0.0 --api-key-file key.txt"
     })
 final class Serve implements Callable<Integer> {
+  private final CountDownLatch asked = new CountDownLatch(1);
+  private final CountDownLatch gone = new CountDownLatch(1);
+
   @Spec CommandSpec spec;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
@@ -105,22 +108,37 @@ final class Serve implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     EngineSettings limits =
         new EngineSettings(slots, queue, chunk, longest, Duration.ofSeconds(seconds));
-    boolean temporary = sessions == null;
-    Path store = sessions == null ? Files.createTempDirectory("bmojo-sessions") : sessions;
-    ServerSettings settings =
-        new ServerSettings(
-            host,
-            port,
-            keysIn(keys),
-            name == null ? folder.toAbsolutePath().normalize().getFileName().toString() : name,
-            store,
-            body,
-            1024,
-            Duration.ofSeconds(30),
-            Duration.ofSeconds(1));
+    if (sessions != null) {
+      serve(limits, settings(sessions));
+      return ExitCode.OK;
+    }
+    settings(folder); // Refuses what is wrong before there is anything to clean up.
+    Path temporary = Files.createTempDirectory("bmojo-sessions");
+    try {
+      serve(limits, settings(temporary));
+    } finally {
+      delete(temporary);
+      gone.countDown();
+    }
+    return ExitCode.OK;
+  }
+
+  private ServerSettings settings(Path store) {
+    return new ServerSettings(
+        host,
+        port,
+        keysIn(keys),
+        name == null ? folder.toAbsolutePath().normalize().getFileName().toString() : name,
+        store,
+        body,
+        1024,
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(1));
+  }
+
+  private void serve(EngineSettings limits, ServerSettings settings) throws InterruptedException {
     log();
-    CountDownLatch asked = new CountDownLatch(1), gone = new CountDownLatch(1);
-    Thread hook = new Thread(() -> end(asked, gone), "drain");
+    Thread hook = new Thread(this::end, "drain");
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Engine engine = new Engine(checkpoint.model(), limits);
         Server server =
@@ -139,14 +157,12 @@ final class Serve implements Callable<Integer> {
       asked.await();
       server.drain(Duration.ofSeconds(drain));
     } finally {
-      if (temporary) delete(store);
-      gone.countDown();
+      if (sessions != null) gone.countDown();
     }
-    return ExitCode.OK;
   }
 
   /** SIGTERM and Ctrl-C run this; the JVM ends when it returns. */
-  private static void end(CountDownLatch asked, CountDownLatch gone) {
+  private void end() {
     asked.countDown();
     try {
       gone.await();

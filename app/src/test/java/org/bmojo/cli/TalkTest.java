@@ -85,7 +85,8 @@ class TalkTest {
     assertThat(damaged.err()).contains("cut off or added to");
     Files.writeString(document, "");
     assertThat(Cli.run("remember", model, document, "-o", memory).err()).contains("is empty");
-    assertThat(Cli.run("remember", model, home.resolve("no"), "-o", memory).exitCode()).isEqualTo(2);
+    assertThat(Cli.run("remember", model, home.resolve("no"), "-o", memory).exitCode())
+        .isEqualTo(2);
   }
 
   @Test
@@ -151,8 +152,6 @@ class TalkTest {
     command.add("--add-modules=jdk.incubator.vector");
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(List.of(args));
-    return new ProcessBuilder(command)
-        .redirectError(home.resolve("err.txt").toFile())
-        .start();
+    return new ProcessBuilder(command).redirectError(home.resolve("err.txt").toFile()).start();
   }
 }

@@ -3,39 +3,35 @@ package org.bmojo.checkpoint;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bmojo.error.BadInput;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
-/** A few tensors in the safetensors format, in Java's memory instead of a file. */
+/** A few tensors in the safetensors format, as part of something larger. */
 public final class TensorBytes {
   private TensorBytes() {}
 
   /**
-   * What was in the bytes.
+   * What is in some bytes.
    *
-   * @param tensors copies on the CPU, in the caller's scope
+   * @param tensors on the CPU, in the caller's scope; they may lie over the bytes, so they are to
+   *     be read only, and only as long as those are there
    */
   public record Content(Map<String, Tensor> tensors, Map<String, String> metadata) {}
 
-  /** Writes tensors of 2 GB together at most. */
-  public static byte[] write(Map<String, Tensor> tensors, Map<String, String> metadata) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(1 << 20);
-    try {
-      SafetensorsWriter.write(Channels.newChannel(bytes), tensors, metadata);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return bytes.toByteArray();
+  /** Writes tensors without a second copy of them; the same tensors make the same bytes. */
+  public static void write(
+      WritableByteChannel to, Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    SafetensorsWriter.write(to, tensors, metadata);
   }
 
   /**
@@ -48,7 +44,7 @@ public final class TensorBytes {
     long size = bytes.byteSize();
     long length =
         size < 8 ? -1 : bytes.get(JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
-    if (length < 0 || length > size - 8) {
+    if (length < 0 || length > Math.min(size - 8, SafetensorsHeader.MAX_BYTES)) {
       throw new BadInput(
           where + " announces a header of " + length + " bytes",
           "expected at most the " + Math.max(0, size - 8) + " that follow",
@@ -64,12 +60,22 @@ public final class TensorBytes {
 
   private static Tensor tensor(MemorySegment data, TensorEntry entry) {
     TensorOptions options = new TensorOptions(entry.dtype().torch());
+    MemorySegment own = data.asSlice(entry.begin(), entry.bytes());
+    boolean addressable = own.isNative() && own.address() % entry.dtype().bytes() == 0;
+    if (addressable && entry.bytes() > 0) {
+      return torch.from_blob(new Address(own.address()), entry.sizes(), options);
+    }
     Tensor copy = torch.empty(entry.sizes(), options, null);
     if (entry.bytes() > 0) {
-      MemorySegment.ofAddress(copy.data_ptr().address())
-          .reinterpret(entry.bytes())
-          .copyFrom(data.asSlice(entry.begin(), entry.bytes()));
+      MemorySegment.ofAddress(copy.data_ptr().address()).reinterpret(entry.bytes()).copyFrom(own);
     }
     return copy;
+  }
+
+  private static final class Address extends Pointer {
+    Address(long address) {
+      super((Pointer) null);
+      this.address = address;
+    }
   }
 }

@@ -1,15 +1,22 @@
 package org.bmojo.serve;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 import org.bmojo.checkpoint.TensorBytes;
 import org.bmojo.error.BadInput;
@@ -44,6 +51,7 @@ public final class MemoryFile {
 
   private static final byte[] MAGIC = "BMOJOMEM".getBytes(StandardCharsets.US_ASCII);
   private static final int HEADER = 24;
+  private static final long STEP = 1 << 30;
   private static final String PENDING = "pending", IDS = "ids", STATE = "state.";
   private static final String AGAIN = "Make it again with ./bmojo remember, or copy it anew";
 
@@ -63,8 +71,7 @@ public final class MemoryFile {
 
   /** Writes {@code memory} at once: whatever fails, {@code file} is the old one or the new one. */
   public void save(Path file, Memory memory) {
-    byte[] bytes = toBytes(memory);
-    AtomicFile.replace(file, bytes);
+    writing(memory, content -> AtomicFile.replace(file, content::writeTo));
   }
 
   /**
@@ -74,8 +81,11 @@ public final class MemoryFile {
    * @throws BadInput if it is none, is damaged, of a newer format, or of another model
    */
   public Memory load(Path file) {
-    try {
-      return fromBytes(Files.readAllBytes(file), file.toString());
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+        Arena arena = Arena.ofConfined()) {
+      // Mapped while it is checked and copied, which spares a copy through Java's memory.
+      long size = channel.size();
+      return read(channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena), file.toString());
     } catch (IOException e) {
       throw FileTrouble.reading(file, e);
     }
@@ -83,34 +93,17 @@ public final class MemoryFile {
 
   /** The file's content. */
   public byte[] toBytes(Memory memory) {
-    try (Scope _ = new Scope();
-        ModelState state = memory.copyState()) {
-      Map<String, Tensor> tensors = new LinkedHashMap<>();
-      state.tensors().forEach((name, tensor) -> tensors.put(STATE + name, tensor.cpu()));
-      tensors.put(PENDING, column(memory.pending()));
-      tensors.put(IDS, column(memory.ids()));
-      Map<String, String> metadata =
-          Map.of("model", fingerprint, "position", Long.toString(state.position(0)));
-      byte[] body = TensorBytes.write(tensors, metadata);
-      return ByteBuffer.allocate(HEADER + body.length)
-          .order(ByteOrder.LITTLE_ENDIAN)
-          .put(MAGIC)
-          .putInt(VERSION)
-          .putInt(checksum(ByteBuffer.wrap(body)))
-          .putLong(body.length)
-          .put(body)
-          .array();
-    }
-  }
-
-  private static Tensor column(int[] ids) {
-    return Ids.tensor(ids).flatten().to(ScalarType.Int);
-  }
-
-  private static int checksum(ByteBuffer bytes) {
-    CRC32C crc = new CRC32C();
-    crc.update(bytes);
-    return (int) crc.getValue();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    writing(
+        memory,
+        content -> {
+          try {
+            content.writeTo(Channels.newChannel(bytes));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+    return bytes.toByteArray();
   }
 
   /**
@@ -119,10 +112,68 @@ public final class MemoryFile {
    * @param where names the source in messages
    */
   public Memory fromBytes(byte[] bytes, String where) {
-    verify(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN), where);
+    return read(MemorySegment.ofArray(bytes), where);
+  }
+
+  /** All of a file. */
+  private record Content(Map<String, Tensor> tensors, Map<String, String> metadata) {
+    /** Twice through the tensors: the checksum stands before them. */
+    void writeTo(WritableByteChannel out) throws IOException {
+      Checksum sum = new Checksum();
+      TensorBytes.write(sum, tensors, metadata);
+      ByteBuffer header = ByteBuffer.allocate(HEADER).order(ByteOrder.LITTLE_ENDIAN);
+      header.put(MAGIC).putInt(VERSION).putInt(sum.value()).putLong(sum.bytes).flip();
+      while (header.hasRemaining()) out.write(header);
+      TensorBytes.write(out, tensors, metadata);
+    }
+  }
+
+  private void writing(Memory memory, Consumer<Content> writer) {
+    try (Scope _ = new Scope();
+        Memory own = memory.share()) {
+      Map<String, Tensor> tensors = new LinkedHashMap<>();
+      own.state().tensors().forEach((name, tensor) -> tensors.put(STATE + name, tensor.cpu()));
+      tensors.put(PENDING, column(own.pending()));
+      tensors.put(IDS, column(own.ids()));
+      String position = Long.toString(own.state().position(0));
+      writer.accept(new Content(tensors, Map.of("model", fingerprint, "position", position)));
+    }
+  }
+
+  /** Takes bytes, and keeps their CRC-32C only. */
+  private static final class Checksum implements WritableByteChannel {
+    private final CRC32C crc = new CRC32C();
+    private long bytes;
+
+    int value() {
+      return (int) crc.getValue();
+    }
+
+    @Override
+    public int write(ByteBuffer some) {
+      int count = some.remaining();
+      crc.update(some);
+      bytes += count;
+      return count;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return true;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private static Tensor column(int[] ids) {
+    return Ids.tensor(ids).flatten().to(ScalarType.Int);
+  }
+
+  private Memory read(MemorySegment bytes, String where) {
+    verify(bytes, where);
     try (Scope _ = new Scope()) {
-      MemorySegment body = MemorySegment.ofArray(bytes).asSlice(HEADER);
-      TensorBytes.Content content = TensorBytes.read(body, where);
+      TensorBytes.Content content = TensorBytes.read(bytes.asSlice(HEADER), where);
       requireOwn(content.metadata().get("model"), where);
       int[] pending = ids(content.tensors().remove(PENDING), where);
       int[] ids = ids(content.tensors().remove(IDS), where);
@@ -144,33 +195,40 @@ public final class MemoryFile {
     }
   }
 
-  private static void verify(ByteBuffer bytes, String where) {
+  private static void verify(MemorySegment all, String where) {
+    ByteBuffer head =
+        all.asSlice(0, Math.min(HEADER, all.byteSize()))
+            .asByteBuffer()
+            .order(ByteOrder.LITTLE_ENDIAN);
     byte[] magic = new byte[MAGIC.length];
-    if (bytes.remaining() >= MAGIC.length) bytes.get(magic);
+    if (head.remaining() >= MAGIC.length) head.get(magic);
     if (!Arrays.equals(magic, MAGIC)) {
       throw bad(where + " is no memory", "expected a file that begins with BMOJOMEM");
     }
-    if (bytes.limit() < HEADER) {
-      throw bad(where + " has " + bytes.limit() + " bytes", "expected at least " + HEADER);
+    if (head.limit() < HEADER) {
+      throw bad(where + " has " + head.limit() + " bytes", "expected at least " + HEADER);
     }
-    int version = bytes.getInt();
+    int version = head.getInt();
     if (version != VERSION) {
       throw new BadInput(
           where + " has format version " + Integer.toUnsignedString(version),
           "expected " + VERSION,
           "Use the version of this program that wrote it, or read the document again");
     }
-    int checksum = bytes.getInt();
-    long length = bytes.getLong();
-    if (length != bytes.remaining()) {
+    int checksum = head.getInt();
+    long length = head.getLong(), found = all.byteSize() - HEADER;
+    if (length != found) {
       throw bad(
-          where + " has " + bytes.remaining() + " bytes after its header",
+          where + " has " + found + " bytes after its header",
           "expected " + length + ", so it was cut off or added to");
     }
-    int found = checksum(bytes);
-    if (found != checksum) {
+    Checksum sum = new Checksum();
+    for (long at = HEADER; at < all.byteSize(); at += STEP) {
+      sum.write(all.asSlice(at, Math.min(STEP, all.byteSize() - at)).asByteBuffer());
+    }
+    if (sum.value() != checksum) {
       throw bad(
-          "%s was changed since it was written (CRC-32C %08x)".formatted(where, found),
+          "%s was changed since it was written (CRC-32C %08x)".formatted(where, sum.value()),
           "expected %08x".formatted(checksum));
     }
   }

@@ -3,9 +3,11 @@ package org.bmojo.serve;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +28,7 @@ import org.bmojo.model.LanguageModel;
 import org.bmojo.model.Models;
 import org.bmojo.model.TinyModels;
 import org.bmojo.serve.Generation.Token;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -126,26 +129,33 @@ class MemoryFileTest {
     MemoryFile files = new MemoryFile(model);
     try (Scope _ = new Scope();
         Memory memory = memory(engine, 9, 63)) {
-      byte[] body = TensorBytes.write(memory.state().tensors(), Map.of());
+      byte[] body = written(memory.state().tensors(), Map.of());
       refused(() -> files.fromBytes(framed(body), "m"), "made by model null");
       byte[] noIds =
-          TensorBytes.write(
+          written(
               Map.of("pending", Tensors.of(new double[] {1})),
               Map.of("model", files.fingerprint(), "position", "3"));
       refused(() -> files.fromBytes(framed(noIds), "m"), "lacks its ids");
       var ids = Tensors.of(new double[] {63}).to(ScalarType.Int);
       byte[] foreign =
-          TensorBytes.write(
+          written(
               Map.of("pending", ids, "ids", ids),
               Map.of("model", files.fingerprint(), "position", "3"));
       refused(() -> files.fromBytes(framed(foreign), "m"), "ids from 63 to 63");
       var one = Tensors.of(new double[] {1}).to(ScalarType.Int);
       byte[] stateless =
-          TensorBytes.write(
+          written(
               Map.of("pending", one, "ids", one),
               Map.of("model", files.fingerprint(), "position", "-3"));
       refused(() -> files.fromBytes(framed(stateless), "m"), "position -3");
     }
+  }
+
+  private static byte[] written(Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    TensorBytes.write(Channels.newChannel(bytes), tensors, metadata);
+    return bytes.toByteArray();
   }
 
   private static byte[] framed(byte[] body) {
