@@ -18,6 +18,7 @@ import tools.jackson.databind.JsonNode;
  * @param tokens at most, or −1 for as many as fit
  * @param alternatives of each token, −1 for no log-probabilities
  * @param stops strings that end the answer
+ * @param endless whether an end id is a token like others
  * @param usage whether a stream ends with the count of tokens
  * @param session to go on from
  * @param save name under which to keep what is remembered afterwards
@@ -32,6 +33,7 @@ record Ask(
     Decoding decoding,
     int alternatives,
     List<String> stops,
+    boolean endless,
     boolean stream,
     boolean usage,
     @Nullable String session,
@@ -179,6 +181,7 @@ record Ask(
             decoding,
             alternatives,
             stops,
+            f.flag("ignore_eos"),
             stream,
             usage,
             f.text("session"),

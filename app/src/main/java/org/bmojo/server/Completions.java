@@ -79,7 +79,7 @@ final class Completions {
       String text = ask.prompt() == null ? "" : ask.prompt();
       prompt = ids == null ? engine.prompt(text, from) : ids;
     }
-    Set<Integer> ends = engine.ends();
+    Set<Integer> ends = ask.endless() ? Set.of() : engine.ends();
     int tokens = ask.tokens() >= 0 ? ask.tokens() : rest(prompt.length, from);
     boolean keep = ask.save() != null;
     return engine.submit(

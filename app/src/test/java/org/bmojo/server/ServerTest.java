@@ -32,7 +32,8 @@ import tools.jackson.databind.JsonNode;
 @Timeout(60)
 class ServerTest {
   private static final String KEY = "0123456789abcdef-secret";
-  private static final String ENDLESS = "{\"prompt\":\"a\",\"max_tokens\":90000,\"stream\":true}";
+  private static final String ENDLESS =
+      "{\"prompt\":\"a\",\"max_tokens\":90000,\"ignore_eos\":true,\"stream\":true}";
 
   @TempDir Path folder;
 
