@@ -3,12 +3,15 @@ package org.bmojo.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.error.BadInput;
 import org.bmojo.generate.Generator;
 import org.bmojo.generate.TextGenerator;
+import org.bmojo.serve.Memory;
+import org.bmojo.serve.Request;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -23,6 +26,7 @@ import picocli.CommandLine.Parameters;
     footer = {
       "  ./bmojo generate runs/book \"It was a dark\"",
       "  ./bmojo generate runs/book --temperature 0.5 -n 500     begin a document",
+      "  ./bmojo generate runs/book --memory book.bm \" And so\"    after a document",
       "  ./bmojo generate runs/book --ids ids.txt --greedy -n 16 --json"
     })
 final class Generate implements Callable<Integer> {
@@ -46,6 +50,12 @@ final class Generate implements Callable<Integer> {
           "Continue these instead: one sequence of ids a line, separated by spaces, all of one"
               + " length. Needs no tokenizer.")
   @Nullable Path ids;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "FILE",
+      description = "Go on after this, which ./bmojo remember made with the same model.")
+  @Nullable Path memory;
 
   @Option(
       names = {"-n", "--tokens"},
@@ -79,6 +89,9 @@ final class Generate implements Callable<Integer> {
     if (tokens < 0) {
       throw new BadInput(tokens + " tokens to generate", "expected 0 or more", "Correct -n");
     }
+    if (ids != null && memory != null) {
+      throw new BadInput("--ids and --memory", "expected one of the two", "Leave one out");
+    }
     int[][] prompts = ids == null ? null : IdsFile.read(ids);
     var sampler = sampling.sampler();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
@@ -86,6 +99,10 @@ final class Generate implements Callable<Integer> {
         Sequences sequences =
             new Sequences(new Generator(checkpoint.model()).generate(prompts, tokens, sampler));
         answer.print(sequences, sequences.text());
+        return ExitCode.OK;
+      }
+      if (memory != null) {
+        goOn(checkpoint, memory);
         return ExitCode.OK;
       }
       var generator = new TextGenerator(checkpoint.model(), checkpoint.tokenizer());
@@ -106,6 +123,27 @@ final class Generate implements Callable<Integer> {
           });
       out.println();
       return ExitCode.OK;
+    }
+  }
+
+  /** From a memory: without its text, which may be long. */
+  private void goOn(Checkpoint checkpoint, Path file) {
+    try (Talk talk = new Talk(checkpoint);
+        Memory from = talk.files().load(file)) {
+      int[] start = prompt == null ? new int[0] : checkpoint.tokenizer().encode(prompt);
+      Request request = talk.request(from, start, tokens, sampling.decoding());
+      PrintWriter out = answer.command.commandLine().getOut();
+      StringBuilder text = new StringBuilder();
+      Memory.close(
+          talk.answer(
+              request,
+              List.of(),
+              piece -> {
+                text.append(piece);
+                if (!answer.isJson()) out.print(piece);
+                out.flush();
+              }));
+      answer.print(new Text(prompt == null ? "" : prompt, text.toString()), "");
     }
   }
 }

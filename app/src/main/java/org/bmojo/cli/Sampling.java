@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import org.bmojo.generate.Decoding;
 import org.bmojo.generate.Sampler;
 import picocli.CommandLine.Option;
 
@@ -29,12 +30,30 @@ final class Sampling {
   double topP = 0.95;
 
   @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      description = "Only tokens with P of the likeliest one's probability (${DEFAULT-VALUE}).")
+  double minP;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description = "Above 1, what the text has already becomes less likely (${DEFAULT-VALUE}).")
+  double repetition = 1;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       description = "The same seed gives the same text (${DEFAULT-VALUE}).")
   long seed = 1;
 
   Sampler sampler() {
-    return greedy ? Sampler.greedy() : Sampler.random(temperature, topK, topP, seed);
+    return Sampler.of(decoding());
+  }
+
+  Decoding decoding() {
+    return Decoding.random(greedy ? 0 : temperature, topK, topP, seed)
+        .withMinP(minP)
+        .withPenalties(repetition, 0, 0);
   }
 }

@@ -128,7 +128,7 @@ record SweepFile(
       plan.refuseGaps();
       return plan;
     } catch (BadInput e) {
-      throw e.getMessage().startsWith(file.toString()) ? e : e.in(file.toString());
+      throw String.valueOf(e.getMessage()).startsWith(file.toString()) ? e : e.in(file.toString());
     } catch (IOException e) {
       throw FileTrouble.reading(file, e);
     }

@@ -57,7 +57,7 @@ public final class Checkpoint implements AutoCloseable {
   private final @Nullable Tokenizer tokenizer;
   private final @Nullable TrainingState training;
   private final @Nullable Moments moments;
-  private final String where;
+  private final Path folder;
 
   /** AdamW's moments, still on the disk. */
   interface Moments {
@@ -71,7 +71,7 @@ public final class Checkpoint implements AutoCloseable {
       @Nullable Tokenizer tokenizer,
       @Nullable TrainingState training,
       @Nullable Moments moments) {
-    this.where = folder.toString();
+    this.folder = folder;
     this.model = model;
     this.tokenizer = tokenizer;
     this.training = training;
@@ -191,6 +191,11 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
+  /** Where the model's files lie; within a training run's folder if that was opened. */
+  public Path folder() {
+    return folder;
+  }
+
   /** The model; closed with this. */
   public LanguageModel model() {
     return model;
@@ -209,7 +214,7 @@ public final class Checkpoint implements AutoCloseable {
   public Tokenizer tokenizer() {
     if (tokenizer != null) return tokenizer;
     throw new BadInput(
-        where + " has no tokenizer",
+        folder + " has no tokenizer",
         "expected " + Tokenizer.FILE,
         "Copy the model's tokenizer there, or use a command that takes ids");
   }
@@ -230,7 +235,7 @@ public final class Checkpoint implements AutoCloseable {
       return;
     }
     throw new BadInput(
-        where + " has no training state",
+        folder + " has no training state",
         "expected training.json and optimizer.safetensors",
         "Start a new run, or resume from a checkpoint that a run saved");
   }

@@ -25,7 +25,11 @@ public interface Sampler {
    * @param seed the same seed gives the same choices
    */
   static Sampler random(double temperature, int topK, double topP, long seed) {
-    RandomSampler sampler = new RandomSampler(temperature, topK, topP, seed);
-    return temperature == 0 ? greedy() : sampler;
+    return of(Decoding.random(temperature, topK, topP, seed));
+  }
+
+  /** As {@code decoding} says, but for its penalties, which need the text: {@link Penalties}. */
+  static Sampler of(Decoding decoding) {
+    return decoding.temperature() == 0 ? greedy() : new RandomSampler(decoding);
   }
 }

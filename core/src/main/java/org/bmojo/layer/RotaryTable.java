@@ -28,7 +28,7 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
   public record Angles(Tensor cos, Tensor sin) {}
 
   /** Whether the angle of a position depends on how many positions are asked for. */
-  boolean lengthMatters() {
+  public boolean lengthMatters() {
     return scaling instanceof RopeScaling.Dynamic;
   }
 

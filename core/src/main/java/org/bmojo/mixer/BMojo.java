@@ -80,7 +80,7 @@ public final class BMojo implements Names.Named {
 
   /** The state before the first token of {@code batch} sequences. */
   public MixerState newState(long batch) {
-    return new MixerState(config, ssm, projections, eidetic, batch);
+    return new MixerState(this, ssm, projections, eidetic, batch);
   }
 
   /**
@@ -93,7 +93,9 @@ public final class BMojo implements Names.Named {
    */
   public MixerState compose(MixerState chunks) {
     if (ssm instanceof Mamba2 mamba2 && projections == null && chunks.ssm != null) {
-      return new MixerState(mamba2.compose(chunks.ssm), chunks.position);
+      Positions positions = Positions.start(1);
+      positions.set(chunks.position());
+      return new MixerState(this, mamba2.compose(chunks.ssm, positions), positions);
     }
     throw new BadInput(
         "a layer that is not Mamba-2 alone",
@@ -111,7 +113,7 @@ public final class BMojo implements Names.Named {
    * @throws BadInput if x is empty or of another batch than the state
    */
   public Var forward(Tape tape, Var x, @Nullable MixerState state) {
-    expect("layer", "x", x.value(), state == null ? ANY : state.batch, ANY, ANY);
+    expect("layer", "x", x.value(), state == null ? ANY : state.batch(), ANY, ANY);
     if (x.value().numel() == 0) {
       throw new BadInput("no tokens", "expected at least one", "Pass a sequence");
     }
@@ -119,7 +121,7 @@ public final class BMojo implements Names.Named {
       Var y = ssm == null ? null : ssm.forward(tape, x, state == null ? null : state.ssm);
       Var out = projections == null ? y : attend(tape, x, y, projections, state);
       if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
-      if (state != null) state.position += x.value().size(1);
+      if (state != null) state.positions.advance(x.value().size(1));
       scope.keep(out.value());
       return out;
     }
@@ -131,12 +133,13 @@ public final class BMojo implements Names.Named {
   }
 
   private Var attend(Tape tape, Var x, @Nullable Var y, Projections p, @Nullable MixerState state) {
-    long start = state == null ? 0 : state.position;
+    Positions positions = state == null ? Positions.start(x.value().size(0)) : state.positions;
+    long start = positions.common();
     long tokens = x.value().size(1);
     Var mixed = p.shortConvolution(tape, x, state);
     Var q = p.queries(tape, mixed); // (B, T, H, D)
     Var k = p.keys(tape, mixed), v = p.values(tape, mixed); // (B, T, G, D)
-    Turn turn = new Turn(p.rotary(), x.value(), start, tokens);
+    Turn turn = new Turn(p.rotary(), x.value(), positions, tokens);
     Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
     MixerState.Attention past = state == null ? null : state.attention();
     StreamVars window = new StreamVars(nearK, v, past == null ? null : past.window(start));
@@ -151,7 +154,7 @@ public final class BMojo implements Names.Named {
     EideticConfig eideticConfig = p.config().eidetic();
     if (eidetic != null && eideticConfig != null) {
       EideticMemory.State remembered = past == null ? null : past.eidetic;
-      var scored = eidetic.score(tape, x, y, start, remembered);
+      var scored = eidetic.score(tape, x, y, positions, remembered);
       MemoryAttention.Stream tail = past == null ? null : past.unrotatedTail(start, p.rotary());
       EideticMemory.Sets sets =
           eidetic.refresh(
@@ -182,7 +185,7 @@ public final class BMojo implements Names.Named {
   }
 
   /**
-   * One token of each sequence, in constant time and memory.
+   * One token of each sequence, in constant time and memory. Sequences need not be in step.
    *
    * @param x (B, 1, d)
    * @param state advanced by one token
@@ -190,13 +193,13 @@ public final class BMojo implements Names.Named {
    * @throws BadInput if x has another batch than the state, or more than one token
    */
   public Tensor step(Tensor x, MixerState state) {
-    expect("layer", "x", x, state.batch, 1, ANY);
+    expect("layer", "x", x, state.batch(), 1, ANY);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor y = ssm == null || state.ssm == null ? null : ssm.step(x, state.ssm);
       Tensor out = projections == null ? y : attendStep(tape, x, y, projections, state);
       if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
-      state.position++;
+      state.positions.advance(1);
       return scope.keep(out);
     }
   }
@@ -205,11 +208,11 @@ public final class BMojo implements Names.Named {
       Tape tape, Tensor x, @Nullable Tensor y, Projections p, MixerState state) {
     MixerState.Attention past = state.attention();
     if (past == null) throw new IllegalStateException("attention without its state");
-    long start = state.position;
+    Positions positions = state.positions;
     Var in = Var.constant(x), fadingIn = y == null ? null : Var.constant(y);
     Var mixed = p.shortConvolution(tape, in, state);
     Var q = p.queries(tape, mixed), k = p.keys(tape, mixed), v = p.values(tape, mixed);
-    Turn turn = new Turn(p.rotary(), x, start, 1);
+    Turn turn = new Turn(p.rotary(), x, positions, 1);
     Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
     StreamVars fading = null;
     if (fadingIn != null && p.config().fading() > 0) {
@@ -220,14 +223,9 @@ public final class BMojo implements Names.Named {
     EideticConfig eideticConfig = p.config().eidetic();
     if (eidetic != null && eideticConfig != null && past.eidetic != null) {
       EideticMemory.State remembered = past.eidetic;
-      var scored = eidetic.score(tape, in, fadingIn, start, remembered);
-      if (start % eideticConfig.chunk() == 0) {
-        MemoryAttention.Stream tail = past.unrotatedTail(start, p.rotary());
-        var sets = eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, remembered);
-        state.refreshed(start / eideticConfig.chunk(), sets.positions());
-      } else {
-        remembered.recent.put(start, scored.eligible());
-      }
+      var scored = eidetic.score(tape, in, fadingIn, positions, remembered);
+      refreshDue(tape, eidetic, p, scored, k, v, state);
+      remembered.recent.putOne(positions, scored.eligible());
       Tensor keys = remembered.k.get();
       if (eideticConfig.positions() == FarPositions.ABSOLUTE) {
         keys = p.rotary() == null ? keys : turnedTo(keys, remembered.positions.get(), p.rotary());
@@ -239,14 +237,12 @@ public final class BMojo implements Names.Named {
               remembered.v.get(),
               remembered.bias.get());
     }
-    past.put(start, nearK, v, fading);
-    long[] positions = new long[(int) x.size(0)];
-    Arrays.fill(positions, start);
+    past.putOne(positions, nearK, v, fading);
     var seen =
         new MemoryAttention.StepInputs(
-            p.geometry(start),
+            p.geometry(positions.largest()),
             nearQ.value().squeeze(1),
-            positions,
+            positions.all(),
             past.windowRing(),
             past.fadingRing(),
             memory);
@@ -257,6 +253,52 @@ public final class BMojo implements Names.Named {
             ? op.step(seen)
             : TwoQueries.step(op, seen, turn.apply(tape, fadingQ).value().squeeze(1));
     return p.output(tape, Var.constant(heads.unsqueeze(1))).value();
+  }
+
+  /** Gives those sequences new sets that begin a chunk with their next token; most often none. */
+  private static void refreshDue(
+      Tape tape,
+      EideticMemory eidetic,
+      Projections p,
+      EideticMemory.Scored scored,
+      Var k,
+      Var v,
+      MixerState state) {
+    int chunk = p.config().chunk();
+    state
+        .positions
+        .atMultiplesOf(chunk)
+        .forEach((start, rows) -> {
+          if (rows.length == state.batch()) {
+            Tensor sets = refresh(tape, eidetic, p, scored, k, v, state, start);
+            state.refreshed(start / chunk, sets);
+            return;
+          }
+          try (Scope _ = new Scope();
+              MixerState part = state.copy(rows)) {
+            Tensor index = Positions.index(k.value(), Arrays.stream(rows).asLongStream().toArray());
+            Var newK = Var.constant(k.value().index_select(0, index));
+            Var newV = Var.constant(v.value().index_select(0, index));
+            refresh(tape, eidetic, p, scored.rows(index), newK, newV, part, start);
+            EideticMemory.State whole = state.attention().eidetic, own = part.attention().eidetic;
+            if (whole != null && own != null) whole.takeSets(own, rows);
+          }
+        });
+  }
+
+  /** New sets for sequences in step; their positions (B, 1, E). */
+  private static Tensor refresh(
+      Tape tape,
+      EideticMemory eidetic,
+      Projections p,
+      EideticMemory.Scored scored,
+      Var k,
+      Var v,
+      MixerState state,
+      long start) {
+    MixerState.Attention past = state.attention();
+    MemoryAttention.Stream tail = past.unrotatedTail(start, p.rotary());
+    return eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, past.eidetic).positions();
   }
 
   /** The queries as long-term memory sees them. */
@@ -292,19 +334,6 @@ public final class BMojo implements Names.Named {
     Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
     Tensor c = angles.cos().unsqueeze(-2), s = angles.sin().unsqueeze(-2); // (…, E, 1, D/2)
     return cat(-1, a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))).to(k.scalar_type());
-  }
-
-  /** Turns heads to consecutive positions; does nothing where the layer has no positions. */
-  private static final class Turn {
-    private final @Nullable Angles angles;
-
-    Turn(@Nullable RotaryCache rotary, Tensor like, long start, long count) {
-      angles = rotary == null ? null : rotary.at(like, start, count);
-    }
-
-    Var apply(Tape tape, Var heads) {
-      return angles == null ? heads : KernelOps.rotary(tape, heads, angles.cos(), angles.sin());
-    }
   }
 
   @Override

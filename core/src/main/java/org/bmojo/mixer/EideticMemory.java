@@ -7,6 +7,7 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.EideticSelect;
@@ -58,7 +59,7 @@ final class EideticMemory implements Names.Named {
   }
 
   /** What is remembered: the set at the last refresh, and the tail that may yet be chosen. */
-  static final class State implements AutoCloseable {
+  static final class State implements StateParts.Parted, AutoCloseable {
     final Owned k, v; // (B, E, G, D), k unrotated
     final Owned positions; // (B, E), −1 where empty
     final Owned scores; // (B, E)
@@ -84,6 +85,25 @@ final class EideticMemory implements Names.Named {
     }
 
     @Override
+    public void parts(StateParts parts) {
+      parts.add("k", k).add("v", v).add("positions", positions).add("scores", scores);
+      parts.add("bias", bias).in("recent", recent).add("history", history).add("log_tau", logTau);
+    }
+
+    /** Takes the set of some rows from {@code part}, which has just these. */
+    void takeSets(State part, int... rows) {
+      try (Scope _ = new Scope()) {
+        long[] wide = Arrays.stream(rows).asLongStream().toArray();
+        Tensor index = Positions.index(k.get(), wide);
+        k.get().index_copy_(0, index, part.k.get());
+        v.get().index_copy_(0, index, part.v.get());
+        positions.get().index_copy_(0, index, part.positions.get());
+        scores.get().index_copy_(0, index, part.scores.get());
+        bias.get().index_copy_(0, index, part.bias.get());
+      }
+    }
+
+    @Override
     public void close() {
       for (Owned o : new Owned[] {k, v, positions, scores, bias}) o.close();
       recent.close();
@@ -103,12 +123,22 @@ final class EideticMemory implements Names.Named {
   record Sets(Var k, Var v, Var bias, Tensor positions) {}
 
   /** Scores of new tokens (B, T): the variable, and the eligible scores without gradient. */
-  record Scored(Var e, Tensor eligible) {}
+  record Scored(Var e, Tensor eligible) {
+    /** Of some rows; without gradient. */
+    Scored rows(Tensor index) {
+      return new Scored(
+          Var.constant(e.value().index_select(0, index)), eligible.index_select(0, index));
+    }
+  }
 
-  /** Scores new tokens and notes them. */
-  Scored score(Tape tape, Var x, @Nullable Var y, long start, @Nullable State state) {
+  /**
+   * Scores new tokens and notes them.
+   *
+   * @param positions of the first of them
+   */
+  Scored score(Tape tape, Var x, @Nullable Var y, Positions positions, @Nullable State state) {
     Owned history = state == null ? null : state.history;
-    Var e = scorer.score(tape, new Scorer.Inputs(x, y, start, history));
+    Var e = scorer.score(tape, new Scorer.Inputs(x, y, positions, history));
     return new Scored(e, eligibility.apply(e.value(), state == null ? null : state.logTau));
   }
 

@@ -45,6 +45,11 @@ public final class GatedDeltaNet implements Ssm {
 
   private record State(HeadProjections.State inputs, Owned delta) implements SsmState {
     @Override
+    public void parts(StateParts parts) {
+      parts.in("inputs", inputs).add("delta", delta);
+    }
+
+    @Override
     public void close() {
       inputs.close();
       delta.close();
@@ -52,8 +57,9 @@ public final class GatedDeltaNet implements Ssm {
   }
 
   @Override
-  public SsmState newState(long batch) {
+  public SsmState newState(Positions positions) {
     try (Scope scope = new Scope()) {
+      long batch = positions.batch();
       long dim = config.heads().headDim();
       Tensor empty = zeros(decay.aLog().value(), batch, config.heads().heads(), dim, dim);
       return new State(new HeadProjections.State(projections, batch), new Owned(empty));

@@ -52,6 +52,11 @@ public final class GatedKalmaNet implements Ssm {
 
   private record State(HeadProjections.State inputs, Owned gram, Owned memory) implements SsmState {
     @Override
+    public void parts(StateParts parts) {
+      parts.in("inputs", inputs).add("gram", gram).add("memory", memory);
+    }
+
+    @Override
     public void close() {
       inputs.close();
       gram.close();
@@ -60,8 +65,9 @@ public final class GatedKalmaNet implements Ssm {
   }
 
   @Override
-  public SsmState newState(long batch) {
+  public SsmState newState(Positions positions) {
     try (Scope scope = new Scope()) {
+      long batch = positions.batch();
       long dim = config.heads().headDim(), heads = config.heads().heads();
       Tensor like = decay.aLog().value();
       return new State(

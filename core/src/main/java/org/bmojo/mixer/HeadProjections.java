@@ -49,13 +49,18 @@ final class HeadProjections implements Names.Named {
   }
 
   /** Inputs that the convolutions remember. */
-  static final class State implements AutoCloseable {
+  static final class State implements StateParts.Parted, AutoCloseable {
     private final @Nullable Owned q, k, v;
 
     State(HeadProjections p, long batch) {
       q = p.qConv == null ? null : p.qConv.newState(batch, p.q.weight().value());
       k = p.kConv == null ? null : p.kConv.newState(batch, p.q.weight().value());
       v = p.vConv == null ? null : p.vConv.newState(batch, p.q.weight().value());
+    }
+
+    @Override
+    public void parts(StateParts parts) {
+      parts.add("q", q).add("k", k).add("v", v);
     }
 
     @Override

@@ -87,6 +87,11 @@ public final class Mamba implements Ssm {
     }
 
     @Override
+    public void parts(StateParts parts) {
+      parts.add("convolution", convolution).add("scan", scan);
+    }
+
+    @Override
     public void close() {
       convolution.close();
       scan.close();
@@ -94,8 +99,9 @@ public final class Mamba implements Ssm {
   }
 
   @Override
-  public SsmState newState(long batch) {
+  public SsmState newState(Positions positions) {
     try (Scope scope = new Scope()) {
+      long batch = positions.batch();
       return new State(
           convolution.newState(batch, inProj.weight().value()),
           zeros(aLog.value(), batch, channels, states));

@@ -72,12 +72,18 @@ public final class Mamba2 implements Ssm {
     final Owned convolution; // (B, K−1, x + B + C)
     final Owned scan; // (B, H, N, P)
     final Owned logDecay; // (B, H), sum over tokens
-    long position;
+    final Positions positions;
 
-    State(Owned convolution, Tensor scan, Tensor logDecay) {
+    State(Positions positions, Owned convolution, Tensor scan, Tensor logDecay) {
+      this.positions = positions;
       this.convolution = convolution;
       this.scan = new Owned(scan);
       this.logDecay = new Owned(logDecay);
+    }
+
+    @Override
+    public void parts(StateParts parts) {
+      parts.add("convolution", convolution).add("scan", scan).add("log_decay", logDecay);
     }
 
     @Override
@@ -89,10 +95,12 @@ public final class Mamba2 implements Ssm {
   }
 
   @Override
-  public SsmState newState(long batch) {
+  public SsmState newState(Positions positions) {
     try (Scope scope = new Scope()) {
+      long batch = positions.batch();
       Tensor like = decay.aLog().value();
       return new State(
+          positions,
           convolution.newState(batch, inProj.weight().value()),
           zeros(like, batch, config.heads(), config.stateSize(), config.headDim()),
           zeros(like, batch, config.heads()));
@@ -137,7 +145,6 @@ public final class Mamba2 implements Ssm {
               skip);
       if (own != null) {
         own.logDecay.set(own.logDecay.get().add(g.value().sum(1)));
-        own.position += x.value().size(1);
       }
       Var out = outProj.forward(tape, gated(tape, y, z));
       scope.keep(out.value());
@@ -157,8 +164,9 @@ public final class Mamba2 implements Ssm {
    * {@link StateComposition}; what the convolutions remember is averaged.
    *
    * @param chunks as {@link #forward} left it; unchanged
+   * @param positions of the one
    */
-  public SsmState compose(SsmState chunks) {
+  SsmState compose(SsmState chunks, Positions positions) {
     State all = (State) chunks;
     try (Scope scope = new Scope()) {
       Tensor logDecay = all.logDecay.get();
@@ -167,13 +175,11 @@ public final class Mamba2 implements Ssm {
           StateComposition.weighted(StateComposition.logWeights(logDecay), all.scan.get());
       // Read one after the other, the chunks forget as much as all of them together.
       Tensor forgotten = logDecay.sum(0).unsqueeze(0);
-      State one =
-          new State(
-              new Owned(inputs.mean(0).unsqueeze(0).contiguous()),
-              scan.contiguous(),
-              forgotten.contiguous());
-      one.position = all.position;
-      return one;
+      return new State(
+          positions,
+          new Owned(inputs.mean(0).unsqueeze(0).contiguous()),
+          scan.contiguous(),
+          forgotten.contiguous());
     }
   }
 
@@ -221,9 +227,10 @@ public final class Mamba2 implements Ssm {
       c = queryNorm.forward(tape, c);
     }
     if (rotary != null) {
-      var angles = rotary.at(mixed.value(), own == null ? 0 : own.position, tokens);
-      b = KernelOps.rotary(tape, b, angles.cos(), angles.sin());
-      c = KernelOps.rotary(tape, c, angles.cos(), angles.sin());
+      Positions positions = own == null ? Positions.start(batch) : own.positions;
+      Turn turn = new Turn(rotary, mixed.value(), positions, tokens);
+      b = turn.apply(tape, b);
+      c = turn.apply(tape, c);
     }
     return Ops.beside(
         tape,

@@ -2,6 +2,8 @@ package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
+import java.util.Map;
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.torch.Owned;
@@ -14,13 +16,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All that one layer remembers of a batch of sequences. Its size does not depend on how much was
- * read (but for full attention, which remembers everything).
+ * read (but for full attention, which remembers everything). Sequences may join and leave: a row is
+ * a sequence's whole memory, and has nothing to do with the rows beside it.
  */
-public final class MixerState implements AutoCloseable {
-  /** Tokens read so far: the position of the next one. */
-  long position;
+public final class MixerState implements StateParts.Parted, AutoCloseable {
+  private final BMojo layer;
 
-  /** Told whenever the sets in use change; for those who want to see memory work. */
+  /** Tokens that each sequence has read. */
+  final Positions positions;
+
+  /**
+   * Told whenever the sets in use change; for those who want to see memory work. Only of sequences
+   * that are in step.
+   */
   public interface RefreshListener {
     /**
      * The sets that a call's queries see.
@@ -31,36 +39,93 @@ public final class MixerState implements AutoCloseable {
     void refreshed(long firstChunk, Tensor positions);
   }
 
-  /** B. */
-  final long batch;
-
   private @Nullable RefreshListener listener;
 
   final Ssm.@Nullable SsmState ssm;
   private final @Nullable Attention attention;
 
   MixerState(
-      MixerConfig config,
+      BMojo layer,
       @Nullable Ssm ssm,
       @Nullable Projections projections,
       @Nullable EideticMemory eidetic,
       long batch) {
-    this.batch = batch;
-    this.ssm = ssm == null ? null : ssm.newState(batch);
+    this.layer = layer;
+    this.positions = Positions.start(batch);
+    this.ssm = ssm == null ? null : ssm.newState(positions);
     this.attention = projections == null ? null : new Attention(projections, eidetic, batch);
   }
 
-  /** Of one sequence, in a layer that is a state space and nothing else. */
-  MixerState(Ssm.SsmState ssm, long position) {
-    this.batch = 1;
+  /** In a layer that is a state space and nothing else. */
+  MixerState(BMojo layer, Ssm.SsmState ssm, Positions positions) {
+    this.layer = layer;
+    this.positions = positions;
     this.ssm = ssm;
     this.attention = null;
-    this.position = position;
   }
 
-  /** Tokens read so far. */
+  /** Sequences, B. */
+  public int batch() {
+    return positions.batch();
+  }
+
+  /**
+   * Tokens that all sequences have read.
+   *
+   * @throws BadInput if they have not read equally many
+   */
   public long position() {
-    return position;
+    return positions.common();
+  }
+
+  /** Tokens that sequence {@code row} has read. */
+  public long position(int row) {
+    return positions.of(row);
+  }
+
+  /**
+   * Copies of some sequences' memories.
+   *
+   * @return the caller's to close
+   */
+  public MixerState copy(int... rows) {
+    MixerState copy = layer.newState(0);
+    copy.positions.append(positions);
+    copy.positions.retain(rows);
+    StateParts.of(copy).copy(StateParts.of(this), rows);
+    return copy;
+  }
+
+  /** Goes on with these sequences only, in this order. */
+  public void retain(int... rows) {
+    StateParts.of(this).retain(rows);
+    positions.retain(rows);
+  }
+
+  /**
+   * Adds sequences behind the present ones; need not be in step with them.
+   *
+   * @param more of the same layer; unchanged
+   */
+  public void append(MixerState more) {
+    StateParts.of(this).append(StateParts.of(more));
+    positions.append(more.positions);
+  }
+
+  /** The tensors that make up this state, by name; each (B, …), valid until it is advanced. */
+  public Map<String, Tensor> tensors() {
+    return StateParts.of(this).tensors();
+  }
+
+  /**
+   * Becomes what {@link #tensors} told of another state of one sequence.
+   *
+   * @param position tokens it had read
+   * @throws BadInput if it is no state of such a layer; this is unchanged then
+   */
+  public void fill(Map<String, Tensor> tensors, long position) {
+    StateParts.of(this).fill(tensors, position);
+    positions.set(position);
   }
 
   /** Tells {@code listener} of every eidetic set from now on. */
@@ -91,7 +156,7 @@ public final class MixerState implements AutoCloseable {
   }
 
   /** Keys and values of recent tokens, and of those that eidetic memory kept. */
-  static final class Attention implements AutoCloseable {
+  static final class Attention implements StateParts.Parted, AutoCloseable {
     private final AttentionConfig config;
     final @Nullable Owned convolution; // (B, K−1, d)
     private final Ring k, v; // (B, W (+ C), G, D), keys rotated
@@ -148,6 +213,16 @@ public final class MixerState implements AutoCloseable {
       return new MemoryAttention.Stream(keys, v.before(start, rows));
     }
 
+    /** Takes the next token of each sequence, keys rotated. */
+    void putOne(Positions at, Var newK, Var newV, @Nullable StreamVars fading) {
+      k.putOne(at, newK.value());
+      v.putOne(at, newV.value());
+      if (fadingK != null && fadingV != null && fading != null) {
+        fadingK.putOne(at, fading.k().value());
+        fadingV.putOne(at, fading.v().value());
+      }
+    }
+
     /** Takes new tokens, keys rotated. */
     void put(long start, Var newK, Var newV, @Nullable StreamVars fading) {
       k.put(start, newK.value());
@@ -168,6 +243,12 @@ public final class MixerState implements AutoCloseable {
     }
 
     @Override
+    public void parts(StateParts parts) {
+      parts.add("convolution", convolution).in("k", k).in("v", v);
+      parts.in("fading_k", fadingK).in("fading_v", fadingV).in("eidetic", eidetic);
+    }
+
+    @Override
     public void close() {
       if (convolution != null) convolution.close();
       k.close();
@@ -176,6 +257,11 @@ public final class MixerState implements AutoCloseable {
       if (fadingV != null) fadingV.close();
       if (eidetic != null) eidetic.close();
     }
+  }
+
+  @Override
+  public void parts(StateParts parts) {
+    parts.in("ssm", ssm).in("attention", attention);
   }
 
   @Override

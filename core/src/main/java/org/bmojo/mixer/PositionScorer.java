@@ -46,12 +46,13 @@ final class PositionScorer implements Scorer {
   public Var score(Tape tape, Inputs in) {
     try (Scope scope = new Scope()) {
       Tensor x = in.x().value();
-      int tokens = (int) x.size(1);
-      double[] scores = new double[tokens];
-      for (int t = 0; t < tokens; t++) scores[t] = at(in.start() + t);
-      Tensor row = Tensors.of(scores);
-      Tensor all = row.to(x.device(), accumulation(x)).unsqueeze(0).expand(x.size(0), tokens);
-      return Var.constant(scope.keep(all.contiguous()));
+      int batch = (int) x.size(0), tokens = (int) x.size(1);
+      double[] scores = new double[batch * tokens];
+      for (int i = 0; i < scores.length; i++) {
+        scores[i] = at(in.positions().of(i / tokens) + i % tokens);
+      }
+      Tensor all = Tensors.of(scores).to(x.device(), accumulation(x));
+      return Var.constant(scope.keep(all.reshape(batch, tokens)));
     }
   }
 

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.Tensor;
  * The last tokens' rows of something, by position: position p stands in row p mod capacity. A ring
  * without a bound grows instead of forgetting.
  */
-final class Ring implements AutoCloseable {
+final class Ring implements StateParts.Parted, AutoCloseable {
   private final boolean bounded;
   private final Owned rows; // (B, capacity, …)
 
@@ -65,6 +65,22 @@ final class Ring implements AutoCloseable {
     }
   }
 
+  /** Takes the row (B, 1, …) of each sequence's next position. */
+  void putOne(Positions positions, Tensor t) {
+    if (positions.inStep()) {
+      put(positions.common(), t);
+      return;
+    }
+    try (Scope scope = new Scope()) {
+      if (!bounded) grow(positions.largest() + 1);
+      long[] flat = positions.all();
+      for (int r = 0; r < flat.length; r++) flat[r] = r * capacity() + flat[r] % capacity();
+      Tensor all = rows.get().flatten(0, 1); // (B · capacity, …), a view
+      Tensor newest = t.select(1, 0).to(rows.get().scalar_type());
+      all.index_copy_(0, Positions.index(all, flat), newest);
+    }
+  }
+
   private Tensor slots(long from, long to) {
     return range(rows.get(), from, to).remainder(new Scalar(capacity()));
   }
@@ -77,6 +93,15 @@ final class Ring implements AutoCloseable {
     Tensor larger = zeros(rows.get(), shape);
     larger.narrow(1, 0, capacity).copy_(rows.get());
     rows.set(larger);
+  }
+
+  @Override
+  public void parts(StateParts parts) {
+    if (bounded) {
+      parts.add("rows", rows);
+    } else {
+      parts.addGrowing("rows", rows);
+    }
   }
 
   @Override

@@ -14,11 +14,11 @@ interface Scorer extends Names.Named {
    *
    * @param x (B, T, d) the layer's input
    * @param y (B, T, d) the state's output; null in a layer without ssm
-   * @param start position of the first token
+   * @param positions of the first token
    * @param history what {@link #history} asked to be remembered of earlier tokens, advanced here;
    *     null at the beginning of a sequence that ends here
    */
-  record Inputs(Var x, @Nullable Var y, long start, @Nullable Owned history) {}
+  record Inputs(Var x, @Nullable Var y, Positions positions, @Nullable Owned history) {}
 
   /** The scores, (B, T); any loss of the scorer's own is added to the tape. */
   Var score(Tape tape, Inputs in);

@@ -7,15 +7,19 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /** A complete state-space layer: (B, T, d) → (B, T, d), no residual of its own. */
-public interface Ssm extends Names.Named {
+interface Ssm extends Names.Named {
   /** What one layer remembers of a batch of sequences; of constant size. */
-  interface SsmState extends AutoCloseable {
+  interface SsmState extends StateParts.Parted, AutoCloseable {
     @Override
     void close();
   }
 
-  /** The state before the first token. */
-  SsmState newState(long batch);
+  /**
+   * The state before the first token.
+   *
+   * @param positions where the rows stand, advanced by the layer once its parts have read a token
+   */
+  SsmState newState(Positions positions);
 
   /**
    * The whole of a sequence, or its next part.

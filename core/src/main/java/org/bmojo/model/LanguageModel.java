@@ -210,7 +210,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   }
 
   /**
-   * One token of each sequence, in constant time and memory.
+   * One token of each sequence, in constant time and memory. Sequences need not be in step.
    *
    * @param ids (B, 1) int64
    * @return logits of the next token, (B, V)

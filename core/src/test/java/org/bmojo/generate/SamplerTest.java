@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.HashSet;
+import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.bmojo.error.BadInput;
 import org.junit.jupiter.api.Test;
@@ -80,12 +83,58 @@ class SamplerTest {
   void nonsenseIsRefused(double temperature, int topK, double topP) {
     assertThatThrownBy(() -> Sampler.random(temperature, topK, topP, 1))
         .isInstanceOf(BadInput.class)
-        .hasMessageContaining("expected temperature");
+        .hasMessageContaining("Correct the sampling options");
   }
 
   private static double[] shares(Sampler sampler) {
     double[] shares = new double[4];
     for (int i = 0; i < 4000; i++) shares[sampler.choose(logits())] += 1.0 / 4000;
     return shares;
+  }
+
+  @Test
+  void minPLeavesThoseWithAShareOfTheLikeliest() {
+    double[] shares = shares(Sampler.of(Decoding.random(1, 0, 1, 3).withMinP(0.6)));
+    assertThat(shares[0]).isEqualTo(0.4 / 0.7, within(0.03));
+    assertThat(shares[2]).isEqualTo(0.3 / 0.7, within(0.03));
+    double[] both = shares(Sampler.of(Decoding.random(1, 0, 0.39, 3).withMinP(0.6)));
+    assertThat(both[0]).isEqualTo(1, within(1e-9));
+  }
+
+  /** However flat or steep the probabilities are, the shortcut leaves what sorting all leaves. */
+  @ParameterizedTest
+  @CsvSource({"0.01, 0.9", "1, 0.5", "5, 0.99", "20, 0.999", "0, 0.4999"})
+  void topPOfManyIsThatOfASort(double spread, double topP) {
+    SplittableRandom random = new SplittableRandom(1);
+    float[] logits = new float[2070];
+    for (int i = 0; i < logits.length; i++)
+      logits[i] = (float) (spread * random.nextGaussian()) + 0f;
+    LogProbabilities scores = new LogProbabilities(logits);
+    double reached = 0;
+    Set<Integer> left = new HashSet<>();
+    for (LogProbabilities.Scored s : scores.top(logits.length)) {
+      if (reached < topP) left.add(s.id());
+      reached += Math.exp(s.logProbability());
+    }
+    Sampler sampler = Sampler.random(1, 0, topP, 1);
+    Set<Integer> chosen = new HashSet<>();
+    for (int i = 0; i < 500; i++) chosen.add(sampler.choose(logits.clone()));
+    assertThat(left).containsAll(chosen);
+    if (left.size() < 20) assertThat(chosen).hasSizeGreaterThan(left.size() / 2);
+  }
+
+  @Test
+  void penaltiesLowerWhatTheTextHas() {
+    Decoding decoding = Decoding.greedy().withPenalties(2, 0.5, 0.25);
+    Penalties penalties = new Penalties(decoding, 0, 1);
+    penalties.add(1);
+    penalties.add(1);
+    penalties.add(2);
+    float[] logits = {3, -3, 8, 5};
+    penalties.apply(logits);
+    assertThat(logits).containsExactly(1.5f, -6 - 0.5f - 2 * 0.25f, 4 - 0.75f, 5);
+    float[] free = {3, -3};
+    new Penalties(Decoding.greedy(), 0, 1).apply(free);
+    assertThat(free).containsExactly(3, -3);
   }
 }

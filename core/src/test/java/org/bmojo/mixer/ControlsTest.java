@@ -44,12 +44,14 @@ class ControlsTest {
         Tape tape = Tape.off()) {
       Var x = Var.constant(new Draw(1).normal(2, 9, 3)),
           y = Var.constant(new Draw(2).normal(2, 4, 3));
+      Positions later = Positions.start(2);
+      later.advance(5);
       for (PositionScorer s :
           new PositionScorer[] {
             PositionScorer.random(1), PositionScorer.recent(), PositionScorer.stride()
           }) {
-        Tensor whole = s.score(tape, new Scorer.Inputs(x, null, 0, null)).value();
-        Tensor part = s.score(tape, new Scorer.Inputs(y, null, 5, null)).value();
+        Tensor whole = s.score(tape, new Scorer.Inputs(x, null, Positions.start(2), null)).value();
+        Tensor part = s.score(tape, new Scorer.Inputs(y, null, later, null)).value();
         assertThat(part.equal(whole.narrow(1, 5, 4))).isTrue();
       }
     }

@@ -1,0 +1,68 @@
+package org.bmojo.server;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/** Server-sent events, each out at once. Fails once the reader has left. */
+final class EventStream implements AutoCloseable {
+  private static final byte[] BEFORE = "data: ".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] AFTER = "\n\n".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] HEARTBEAT = ": waiting\n\n".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] DONE = "data: [DONE]\n\n".getBytes(StandardCharsets.US_ASCII);
+
+  private final OutputStream out;
+  private final Duration patience;
+
+  EventStream(Exchange exchange) {
+    patience = exchange.patience();
+    out = exchange.stream("text/event-stream; charset=utf-8");
+  }
+
+  /** The reader has gone. */
+  static final class ReaderLeft extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    ReaderLeft(Throwable cause) {
+      super("the reader has left", cause);
+    }
+  }
+
+  void send(Object value) {
+    byte[] json = Wire.bytes(value);
+    byte[] event = new byte[BEFORE.length + json.length + AFTER.length];
+    System.arraycopy(BEFORE, 0, event, 0, BEFORE.length);
+    System.arraycopy(json, 0, event, BEFORE.length, json.length);
+    System.arraycopy(AFTER, 0, event, BEFORE.length + json.length, AFTER.length);
+    write(event);
+  }
+
+  /** A comment, which readers pass over. */
+  void heartbeat() {
+    write(HEARTBEAT);
+  }
+
+  void done() {
+    write(DONE);
+  }
+
+  private void write(byte[] bytes) {
+    try (Patience _ = new Patience(patience)) {
+      out.write(bytes);
+      out.flush();
+    } catch (IOException | UncheckedIOException e) {
+      throw new ReaderLeft(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      out.close();
+    } catch (IOException | UncheckedIOException e) {
+      throw new ReaderLeft(e);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package org.bmojo.server;
+
+import io.helidon.http.HeaderName;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.Optional;
+import org.bmojo.serve.Generation.Times;
+import org.jspecify.annotations.Nullable;
+
+/** One request and its answer. */
+final class Exchange {
+  private static final HeaderName REQUEST_ID = HeaderNames.create("X-Request-Id");
+
+  private final ServerRequest request;
+  private final ServerResponse response;
+  private final String id;
+  private final String path;
+  private final Duration patience;
+  private int status = 200;
+  private @Nullable Times times;
+
+  Exchange(ServerRequest request, ServerResponse response, String id, Duration patience) {
+    this.patience = patience;
+    this.request = request;
+    this.response = response;
+    this.id = id;
+    path = request.path().rawPathNoParams();
+    response.header(REQUEST_ID, id);
+    response.header(HeaderNames.create("X-Content-Type-Options"), "nosniff");
+  }
+
+  /** Names this request in the log. */
+  String id() {
+    return id;
+  }
+
+  /** Notes what an answer took, for the log. */
+  void note(Times took) {
+    times = took;
+  }
+
+  /** What was noted, or null. */
+  @Nullable Times times() {
+    return times;
+  }
+
+  /** How long its client may take to send or to receive. */
+  Duration patience() {
+    return patience;
+  }
+
+  String method() {
+    return request.prologue().method().text();
+  }
+
+  /** As it was sent, escapes and all. */
+  String path() {
+    return path;
+  }
+
+  int status() {
+    return status;
+  }
+
+  Optional<String> header(String name) {
+    return request.headers().first(HeaderNames.create(name));
+  }
+
+  /** Whether something has been sent already. */
+  boolean isBegun() {
+    return response.isSent() || response.bytesWritten() > 0;
+  }
+
+  /** The whole body, if it has no more than {@code most} bytes. */
+  byte[] body(int most) {
+    if (request.headers().contentLength().orElse(0) > most) throw ApiError.tooLarge(most);
+    if (!request.content().hasEntity()) return new byte[0];
+    try (Patience _ = new Patience(patience);
+        InputStream in = request.content().inputStream()) {
+      byte[] bytes = in.readNBytes(most + 1);
+      if (bytes.length > most) throw ApiError.tooLarge(most);
+      return bytes;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void json(int code, Object value) {
+    send(code, "application/json", Wire.bytes(value));
+  }
+
+  void send(int code, String type, byte[] bytes) {
+    status = code;
+    response.status(Status.create(code));
+    response.header(HeaderNames.CONTENT_TYPE, type);
+    response.header(HeaderNames.CACHE_CONTROL, "no-store");
+    response.send(bytes);
+  }
+
+  void header(String name, String value) {
+    response.header(HeaderNames.create(name), value);
+  }
+
+  /** Begins an answer that is written bit by bit. */
+  OutputStream stream(String type) {
+    response.status(Status.OK_200);
+    response.header(HeaderNames.CONTENT_TYPE, type);
+    response.header(HeaderNames.CACHE_CONTROL, "no-cache");
+    return response.outputStream();
+  }
+
+  /** So that a body which was not read does not become the next request's beginning. */
+  void closeConnection() {
+    response.header(HeaderNames.CONNECTION, "close");
+  }
+}

@@ -1,0 +1,157 @@
+package org.bmojo.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bmojo.checkpoint.Checkpoint;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.SmallPresets;
+import org.bmojo.text.ByteTokenizer;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** remember, generate --memory, chat and serve, with a model that has not learnt anything. */
+class TalkTest {
+  private static final String DOCUMENT = "The cat sat on the mat. ".repeat(20);
+
+  @TempDir Path home = Path.of("");
+  private Path model = Path.of("");
+
+  @BeforeEach
+  void saved() {
+    model = home.resolve("tiny");
+    try (LanguageModel fresh = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1)) {
+      Checkpoint.save(model, fresh, new ByteTokenizer());
+    }
+  }
+
+  @Test
+  void whatWasRememberedIsGoneOnFrom() throws IOException {
+    Path document = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
+    Path memory = home.resolve("cats.bm");
+    Cli remembered = Cli.run("remember", model, document, "-o", memory, "--json");
+    assertThat(remembered.exitCode()).as(remembered.err()).isZero();
+    assertThat(remembered.json().get("tokens").intValue()).isEqualTo(DOCUMENT.length());
+    assertThat(remembered.json().get("bytes").longValue()).isEqualTo(Files.size(memory));
+    Object[] after = {"generate", model, "And", "--memory", memory, "--greedy", "-n", 9, "--json"};
+    Cli answer = Cli.run(after);
+    assertThat(answer.exitCode()).as(answer.err()).isZero();
+    Cli whole = Cli.run("generate", model, DOCUMENT + "And", "--greedy", "-n", 9, "--json");
+    assertThat(answer.json().get("text")).isEqualTo(whole.json().get("text"));
+    // Reading on, from the memory.
+    Path longer = home.resolve("longer.bm");
+    Cli more = Cli.run("remember", model, document, "--memory", memory, "-o", longer, "--json");
+    assertThat(more.json().get("tokens").intValue()).isEqualTo(2 * DOCUMENT.length());
+  }
+
+  @Test
+  void memoriesOfOtherModelsAndDamagedOnesAreRefused() throws IOException {
+    Path document = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
+    Path memory = home.resolve("cats.bm");
+    assertThat(Cli.run("remember", model, document, "-o", memory).exitCode()).isZero();
+    Path other = home.resolve("other");
+    try (LanguageModel fresh = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 2)) {
+      Checkpoint.save(other, fresh, new ByteTokenizer());
+    }
+    Cli foreign = Cli.run("generate", other, "a", "--memory", memory);
+    assertThat(foreign.exitCode()).isEqualTo(2);
+    assertThat(foreign.err()).contains("other weights");
+    Files.write(memory, new byte[] {0}, StandardOpenOption.APPEND);
+    Cli damaged = Cli.run("chat", model, "--memory", memory);
+    assertThat(damaged.exitCode()).isEqualTo(2);
+    assertThat(damaged.err()).contains("cut off or added to");
+    Files.writeString(document, "");
+    assertThat(Cli.run("remember", model, document, "-o", memory).err()).contains("is empty");
+    assertThat(Cli.run("remember", model, home.resolve("no"), "-o", memory).exitCode())
+        .isEqualTo(2);
+  }
+
+  @Test
+  void aChatGoesOnAndIsKept() throws IOException {
+    Path talk = home.resolve("talk.bm");
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream("Hello\n\nAnd now?\n".getBytes(StandardCharsets.UTF_8)));
+    try {
+      Cli chat = Cli.run("chat", model, "-n", 12, "--seed", 3, "--save", talk);
+      assertThat(chat.exitCode()).as(chat.err()).isZero();
+      assertThat(chat.out()).isNotBlank();
+    } finally {
+      System.setIn(before);
+    }
+    Cli on = Cli.run("generate", model, "", "--memory", talk, "-n", 3, "--json");
+    assertThat(on.exitCode()).as(on.err()).isZero();
+  }
+
+  /** SIGTERM while an answer is written: it is written to its end. */
+  @Test
+  @Timeout(120)
+  void aServerEndsPolitely() throws Exception {
+    Assumptions.assumeFalse(
+        System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("windows"),
+        "Windows has no polite kill");
+    Process process = start("serve", model.toString(), "--port", "0", "--log-json");
+    try (BufferedReader out =
+            new BufferedReader(
+                new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        HttpClient client = HttpClient.newHttpClient()) {
+      Matcher url =
+          Pattern.compile("http://127\\.0\\.0\\.1:\\d+")
+              .matcher(Objects.requireNonNull(out.readLine()));
+      assertThat(url.find()).isTrue();
+      String body = "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":400,\"stream\":true}";
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create(url.group() + "/v1/completions"))
+              .POST(BodyPublishers.ofString(body))
+              .build();
+      HttpResponse<InputStream> answer = client.send(request, BodyHandlers.ofInputStream());
+      process.destroy();
+      String all = new String(answer.body().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(all).endsWith("data: [DONE]\n\n");
+      assertThat(process.waitFor()).isEqualTo(143); // 128 + SIGTERM, as for any program
+      String log = Files.readString(home.resolve("err.txt"));
+      assertThat(log).contains("\"loggerName\":\"org.bmojo.server.Server\"", "\"tokens\":\"");
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  @Test
+  void aServerForOthersWantsAKey() {
+    Cli open = Cli.run("serve", model, "--host", "0.0.0.0", "--port", 0);
+    assertThat(open.exitCode()).isEqualTo(2);
+    assertThat(open.err()).contains("without an API key").contains("--api-key-file");
+  }
+
+  private Process start(String... args) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.add("--add-modules=jdk.incubator.vector");
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    command.addAll(List.of(args));
+    return new ProcessBuilder(command).redirectError(home.resolve("err.txt").toFile()).start();
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.langchain4j;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,92 @@
+package org.bmojo.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.bmojo.chat.ChatTemplate;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.SmallPresets;
+import org.bmojo.serve.Engine;
+import org.bmojo.serve.EngineSettings;
+import org.bmojo.text.ByteTokenizer;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** A tiny random model behind a real socket, and a client. */
+final class Served implements AutoCloseable {
+  static final JsonMapper JSON = JsonMapper.builder().build();
+  static final EngineSettings LIMITS =
+      new EngineSettings(4, 64, 32, 100_000, Duration.ofMinutes(1));
+
+  final LanguageModel model = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1);
+  final Engine engine;
+  final Server server;
+  final HttpClient client = HttpClient.newHttpClient();
+  private final List<String> keys;
+
+  Served(Path sessions) {
+    this(ServerSettings.local(0, "tiny", sessions), LIMITS);
+  }
+
+  Served(ServerSettings settings, EngineSettings limits) {
+    keys = settings.keys();
+    engine = new Engine(model, limits);
+    server = new Server(settings, engine, new ByteTokenizer(), ChatTemplate.plain());
+  }
+
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + server.port() + path);
+  }
+
+  HttpRequest.Builder request(String path) {
+    HttpRequest.Builder request = HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(60));
+    if (!keys.isEmpty()) request.header("Authorization", "Bearer " + keys.getFirst());
+    return request;
+  }
+
+  HttpResponse<String> send(HttpRequest request) throws IOException, InterruptedException {
+    return client.send(request, BodyHandlers.ofString());
+  }
+
+  HttpResponse<String> get(String path) throws IOException, InterruptedException {
+    return send(request(path).build());
+  }
+
+  HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {
+    return send(request(path).POST(BodyPublishers.ofString(body)).build());
+  }
+
+  /** The answer to a good request. */
+  JsonNode ask(String path, String body) throws IOException, InterruptedException {
+    HttpResponse<String> response = post(path, body.replace('\'', '"'));
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+    return JSON.readTree(response.body());
+  }
+
+  /** The error that answers a bad one. */
+  static JsonNode error(HttpResponse<String> response, int status) {
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+    assertThat(response.headers().firstValue("Content-Type")).hasValue("application/json");
+    JsonNode error = JSON.readTree(response.body()).get("error");
+    assertThat(error.propertyNames()).containsExactlyInAnyOrder("message", "type", "param", "code");
+    assertThat(error.get("message").stringValue()).isNotBlank();
+    return error;
+  }
+
+  @Override
+  public void close() {
+    server.close();
+    engine.close();
+    model.close();
+    client.close();
+  }
+}

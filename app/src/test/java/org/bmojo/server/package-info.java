@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.server;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.chat;
+
+import org.jspecify.annotations.NullMarked;

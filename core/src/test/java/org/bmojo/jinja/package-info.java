@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.jinja;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package org.bmojo.serve;
+
+import org.jspecify.annotations.NullMarked;
