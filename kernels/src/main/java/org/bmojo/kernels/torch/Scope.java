@@ -18,6 +18,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Outside any scope a kept tensor lives until the garbage collector finds its Java handle dead.
  */
 public final class Scope implements AutoCloseable {
+  static {
+    QuietThreads.prefer(); // Before the first tensor loads libtorch.
+  }
+
   private final @Nullable PointerScope outer;
   private final PointerScope inner;
 
