@@ -125,16 +125,22 @@ record SweepFile(
   static SweepFile read(Path file) {
     try {
       SweepFile plan = SweepJson.yaml(file, Files.readString(file), SweepFile.class);
-      plan.refuseGaps();
+      plan.refuseGaps(file);
       return plan;
-    } catch (BadInput e) {
-      throw String.valueOf(e.getMessage()).startsWith(file.toString()) ? e : e.in(file.toString());
     } catch (IOException e) {
       throw FileTrouble.reading(file, e);
     }
   }
 
   /** Here and not in constructors, so that a key with a typing error is not called missing. */
+  private void refuseGaps(Path file) {
+    try {
+      refuseGaps();
+    } catch (BadInput e) {
+      throw e.in(file.toString());
+    }
+  }
+
   private void refuseGaps() {
     there("sweep", sweep);
     there("training", training);
