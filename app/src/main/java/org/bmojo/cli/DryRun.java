@@ -101,7 +101,11 @@ final class DryRun {
             + " × "
             + settings.context()
             + " tokens at a time",
-        "expected no more than the " + gigabytes(machine.freeBytes()) + " free (" + machine.name() + ")",
+        "expected no more than the "
+            + gigabytes(machine.freeBytes())
+            + " free ("
+            + machine.name()
+            + ")",
         cure(config, settings, how, machine));
   }
 
@@ -135,7 +139,8 @@ final class DryRun {
     StringBuilder text = new StringBuilder();
     long all = plan.parameters.values().stream().mapToLong(n -> n).sum();
     line(text, "parameters", String.format(Locale.ROOT, "%,d", all));
-    plan.parameters.forEach((part, n) -> line(text, "  " + part, String.format(Locale.ROOT, "%,d", n)));
+    plan.parameters.forEach(
+        (part, n) -> line(text, "  " + part, String.format(Locale.ROOT, "%,d", n)));
     line(text, "memory", "about " + gigabytes(plan.bytes));
     line(text, "  weights", gigabytes(plan.memory.weights()));
     if (plan.memory.masters() > 0) line(text, "  masters", gigabytes(plan.memory.masters()));

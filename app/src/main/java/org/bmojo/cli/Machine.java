@@ -49,7 +49,9 @@ record Machine(String name, long freeBytes, @Nullable Double peak) {
     return new Machine(gpu.name(), gpu.freeBytes(), narrow ? peak(gpu.name()) : null);
   }
 
-  /** Dense bfloat16 operations a second of the GPU called {@code name}; null if not in the table. */
+  /**
+   * Dense bfloat16 operations a second of the GPU called {@code name}; null if not in the table.
+   */
   static @Nullable Double peak(String name) {
     for (Map.Entry<String, Double> known : TERAFLOPS.entrySet()) {
       if (name.matches(".*\\b" + known.getKey() + "\\b.*")) return known.getValue() * 1e12;
@@ -57,7 +59,9 @@ record Machine(String name, long freeBytes, @Nullable Double peak) {
     return null;
   }
 
-  /** What the kernel would give without swapping, its caches included, within a container's share. */
+  /**
+   * What the kernel would give without swapping, its caches included, within a container's share.
+   */
   private static long freeMemory() {
     var system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     Path file = Path.of("/proc/meminfo");

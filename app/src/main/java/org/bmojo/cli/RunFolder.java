@@ -68,7 +68,8 @@ record RunFolder(Path path) {
     for (String file : files) {
       // A run that was killed before its first checkpoint leaves tokens, and parts of them.
       if (file.equals("tokens") && TokenShards.exist(tokens(), Split.Part.TRAIN)) continue;
-      if (file.equals("metrics.jsonl") || file.equals("tensorboard") || file.startsWith(".")) continue;
+      if (file.equals("metrics.jsonl") || file.equals("tensorboard") || file.startsWith("."))
+        continue;
       throw new BadInput(
           path + " holds " + file, "expected a folder for one run alone", "Choose another --out");
     }

@@ -54,7 +54,8 @@ final class RunPage {
   /** Writes the page. */
   static Summary write(RunFolder folder, Path file) {
     List<JsonNode> events = Metrics.read(folder.metrics());
-    RunPage run = new RunPage("Training run " + folder.path().toAbsolutePath().getFileName(), events);
+    RunPage run =
+        new RunPage("Training run " + folder.path().toAbsolutePath().getFileName(), events);
     Summary summary = run.summary(file.toString());
     run.summarise(summary);
     run.curves();
@@ -90,7 +91,8 @@ final class RunPage {
     List<JsonNode> skipped = of("skipped");
     if (skipped.isEmpty()) return;
     List<List<String>> rows = new ArrayList<>(List.of(List.of("step left out", "why")));
-    for (JsonNode e : skipped) rows.add(List.of(e.path("step").asString(), e.path("why").asString()));
+    for (JsonNode e : skipped)
+      rows.add(List.of(e.path("step").asString(), e.path("why").asString()));
     page.table(rows);
   }
 

@@ -174,8 +174,7 @@ final class Train implements Callable<Integer> {
             "Resume a run that train made, or start a new one");
       }
       options.requireSame(data, state.settings(), checkpoint);
-      return TrainingRun.resume(
-          folder, checkpoint, options.lengthened(state.settings()), how());
+      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()), how());
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;

@@ -98,7 +98,9 @@ final class TrainingRun implements AutoCloseable {
     Machine machine = Machine.of(how.placement());
     pace = new Pace(model.parameterCount(), machine.peak());
     events =
-        how.tensorboard() ? EventFile.begin(folder.tensorboard(), step, System.currentTimeMillis() / 1e3) : null;
+        how.tensorboard()
+            ? EventFile.begin(folder.tensorboard(), step, System.currentTimeMillis() / 1e3)
+            : null;
     model.recompute(how.recompute());
     metrics.write(
         new Metrics.Start(
@@ -106,7 +108,7 @@ final class TrainingRun implements AutoCloseable {
             step,
             Version.current(),
             Commit.current(),
-            System.getProperty("java.runtime.version"),
+            Runtime.version().toString(),
             System.getProperty("os.name") + " " + System.getProperty("os.arch"),
             machine.name(),
             how.placement().precision(),
@@ -137,10 +139,7 @@ final class TrainingRun implements AutoCloseable {
 
   /** Goes on from a checkpoint, whose model now belongs to the run. */
   static TrainingRun resume(
-      RunFolder folder,
-      Checkpoint checkpoint,
-      TrainingState.Settings settings,
-      How how) {
+      RunFolder folder, Checkpoint checkpoint, TrainingState.Settings settings, How how) {
     TrainingState state = checkpoint.training();
     if (state == null) throw new IllegalStateException("no training state");
     Tokenizer tokenizer = checkpoint.tokenizer();
@@ -156,8 +155,7 @@ final class TrainingRun implements AutoCloseable {
     }
     checkpoint.model().place(how.placement(), true);
     TrainingRun run =
-        new TrainingRun(
-            folder, checkpoint.model(), tokenizer, settings, shards, how, state.step());
+        new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, how, state.step());
     checkpoint.restore(run.trainer.optimizer());
     run.data.seek(state.position());
     List<Double> before =
@@ -273,9 +271,10 @@ final class TrainingRun implements AutoCloseable {
   private void report(Trainer.Step s, double seconds, long stepsLeft, Progress progress) {
     pace.update(s.tokens(), seconds);
     progress.advance(1);
-    if (s.skipped() != null) {
-      metrics.write(new Metrics.Skipped("skipped", s.number(), s.skipped()));
-      progress.say("step " + s.number() + " left out: " + s.skipped());
+    String skipped = s.skipped();
+    if (skipped != null) {
+      metrics.write(new Metrics.Skipped("skipped", s.number(), skipped));
+      progress.say("step " + s.number() + " left out: " + skipped);
       return;
     }
     lastLoss = s.loss();

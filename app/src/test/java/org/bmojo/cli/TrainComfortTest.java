@@ -79,8 +79,17 @@ class TrainComfortTest {
   @Test
   void theCureFits() {
     Object[] huge = {
-      "train", text, "--out", home.resolve("run"), "--model", "bmojo-130m", "--context", 2048,
-      "--dry-run", "--json", "--batch"
+      "train",
+      text,
+      "--out",
+      home.resolve("run"),
+      "--model",
+      "bmojo-130m",
+      "--context",
+      2048,
+      "--dry-run",
+      "--json",
+      "--batch"
     };
     JsonNode plan = Cli.run(Stream.concat(Stream.of(huge), Stream.of(4096)).toArray()).json();
     String batch = plan.get("cure").asString().replaceAll("Try --batch (\\d+) .*", "$1");
@@ -124,7 +133,9 @@ class TrainComfortTest {
     List<Double> losses = TrainTest.losses(run);
     List<TensorBoardReader.Scalar> read =
         scalars.stream().filter(s -> s.tag().equals("train/loss")).toList();
-    assertThat(read).extracting(TensorBoardReader.Scalar::step).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
+    assertThat(read)
+        .extracting(TensorBoardReader.Scalar::step)
+        .containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
     for (int i = 0; i < 6; i++) {
       assertThat((double) read.get(i).value()).isCloseTo(losses.get(i), within(1e-5));
     }
@@ -176,8 +187,7 @@ class TrainComfortTest {
   @Test
   void aDamagedShardIsNamedOrLeftOut() throws IOException {
     Path shards = home.resolve("shards");
-    TokenShards.write(
-        shards, TextSource.of(text.toString()), new ByteTokenizer(), new Split(0, 1));
+    TokenShards.write(shards, TextSource.of(text.toString()), new ByteTokenizer(), new Split(0, 1));
     Path file = shards.resolve("train-00000.tokens");
     byte[] bytes = Files.readAllBytes(file);
     bytes[80 + 2 * 13] ^= 1;

@@ -53,7 +53,9 @@ public record TrainingMemory(
     if (recompute) all += largest;
     all += 3 * between; // into the last norm and the head, and the gradient that comes back
     long headWeight = (long) config.vocabulary() * config.width();
-    long logits = Math.min(tokens * config.vocabulary(), placement.device().equals("cpu") ? CPU_HEAD : GPU_HEAD);
+    long logits =
+        Math.min(
+            tokens * config.vocabulary(), placement.device().equals("cpu") ? CPU_HEAD : GPU_HEAD);
     return new TrainingMemory(
         element * parameters,
         narrow ? 4 * parameters : 0,

@@ -42,11 +42,13 @@ class RecomputeTest {
       }
     }
     Map<String, Tensor> gradients = new LinkedHashMap<>();
-    model.parameters().forEach((name, p) -> {
-      Tensor g = p.gradient();
-      if (g != null) gradients.put(name, g.clone());
-      p.clearGradient();
-    });
+    model
+        .parameters()
+        .forEach((name, p) -> {
+          Tensor g = p.gradient();
+          if (g != null) gradients.put(name, g.clone());
+          p.clearGradient();
+        });
     return gradients;
   }
 }

@@ -29,7 +29,8 @@ class GuardTest {
     try (Scope scope = new Scope();
         LanguageModel model = GoldenRun.model("sliding", ScalarType.Float);
         Trainer trainer =
-            new Trainer(model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.SKIP, 6, 2), null)) {
+            new Trainer(
+                model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.SKIP, 6, 2), null)) {
       Batch usual = Batch.of(new long[12], new long[12], 2);
       Batch odd = GoldenRun.batch(2);
       List<Trainer.Step> steps = new ArrayList<>();
@@ -53,7 +54,8 @@ class GuardTest {
     try (Scope scope = new Scope();
         LanguageModel model = GoldenRun.model("mamba", ScalarType.Float);
         Trainer trainer =
-            new Trainer(model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.SKIP, 0, 3), null)) {
+            new Trainer(
+                model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.SKIP, 0, 3), null)) {
       Parameter norm = Objects.requireNonNull(model.parameters().get("norm.weight"));
       norm.value().fill_(Tensors.scalar(Double.NaN));
       List<String> reasons = new ArrayList<>();
@@ -74,7 +76,8 @@ class GuardTest {
     try (Scope scope = new Scope();
         LanguageModel model = GoldenRun.model("sliding", ScalarType.Float);
         Trainer trainer =
-            new Trainer(model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.STOP, 6, 1), null)) {
+            new Trainer(
+                model, GoldenRun.SETTINGS, LONG, new Guard(Guard.Policy.STOP, 6, 1), null)) {
       // What a resumed run reads back of the one before: far lower than any loss here.
       List<Double> low = new ArrayList<>();
       for (int i = 0; i < Guard.LEAST; i++) low.add(0.1 + 0.001 * i);

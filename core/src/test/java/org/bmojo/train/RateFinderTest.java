@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.DoubleUnaryOperator;
 import org.bmojo.data.BatchSource;
 import org.bmojo.error.BadInput;
@@ -20,7 +21,7 @@ class RateFinderTest {
   void theSuggestionIsWhereTheLossFallsFastest() {
     RateFinder.Curve curve =
         curve(x -> 4 - 2 / (1 + Math.exp(-4 * (x + 3))) + Math.exp(6 * (x + 0.5)));
-    assertThat(Math.log10(curve.suggested())).isCloseTo(-3, within(0.1));
+    assertThat(Math.log10(Objects.requireNonNull(curve.suggested()))).isCloseTo(-3, within(0.1));
     assertThat(Math.log10(curve.lowest())).isBetween(-2.5, -0.5);
   }
 
