@@ -2,6 +2,7 @@ package org.bmojo.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -13,6 +14,7 @@ import java.util.List;
 import org.bmojo.eval.RecallTrial;
 import org.bmojo.io.AtomicFile;
 import org.bmojo.io.FileTrouble;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -32,7 +34,11 @@ final class Metrics implements AutoCloseable {
    * @param gradientNorm before clipping
    * @param tokens read for this update
    * @param seconds it took
+   * @param tokensPerSecond lately
+   * @param mfu share of the device's peak, where that is known
+   * @param etaSeconds until the run is done
    */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
   record Step(
       String event,
       long step,
@@ -40,7 +46,33 @@ final class Metrics implements AutoCloseable {
       double gradientNorm,
       double learningRate,
       long tokens,
-      double seconds)
+      double seconds,
+      @Nullable Double tokensPerSecond,
+      @Nullable Double mfu,
+      @Nullable Double etaSeconds)
+      implements Event {}
+
+  /** An update was left out, as the guard wanted. */
+  record Skipped(String event, long step, String why) implements Event {}
+
+  /**
+   * A process took the run up.
+   *
+   * @param step the last one taken before
+   * @param device its name
+   * @param precision what matrices are multiplied in
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record Start(
+      String event,
+      long step,
+      String version,
+      @Nullable String commit,
+      String java,
+      String system,
+      String device,
+      String precision,
+      long parameters)
       implements Event {}
 
   /** Held-out documents were scored. */
@@ -85,6 +117,19 @@ final class Metrics implements AutoCloseable {
       return tree.path("step").asLong(Long.MAX_VALUE);
     } catch (JacksonException cut) {
       return Long.MAX_VALUE;
+    }
+  }
+
+  /** What happened so far, in order; a line that a kill cut off is left out. */
+  static List<JsonNode> read(Path path) {
+    if (!Files.exists(path)) return List.of();
+    try {
+      return Files.readAllLines(path).stream()
+          .filter(line -> step(line) < Long.MAX_VALUE)
+          .map(JSON::readTree)
+          .toList();
+    } catch (IOException e) {
+      throw FileTrouble.reading(path, e);
     }
   }
 

@@ -233,7 +233,9 @@ final class Quickstart implements Callable<Integer> {
     List<Double> losses = new ArrayList<>();
     TextScore score;
     try (Interrupt interrupt = new Interrupt();
-        TrainingRun run = TrainingRun.start(folder, config, tokenizer, settings, Placement.CPU)) {
+        TrainingRun run =
+            TrainingRun.start(
+                folder, config, tokenizer, settings, TrainingRun.How.on(Placement.CPU))) {
       long began = System.nanoTime();
       run.train(new TrainingRun.Every(steps, 0, 0, EVAL_TOKENS), steps, interrupt);
       seconds = (System.nanoTime() - began) / 1e9;

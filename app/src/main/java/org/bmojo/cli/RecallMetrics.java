@@ -39,7 +39,10 @@ final class RecallMetrics implements AutoCloseable {
             step.gradientNorm(),
             step.learningRate(),
             step.tokens(),
-            (now - before) / 1e9));
+            (now - before) / 1e9,
+            null,
+            null,
+            null));
     before = now;
   }
 

@@ -16,14 +16,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code bmojo report}: what a sweep found. */
+/** {@code bmojo report}: what a sweep found, or how a training run went. */
 @Command(
     name = "report",
     description = {
-      "Draws what a sweep has found so far: recall against state bytes, by distance, by length and"
+      "Draws a training run so far: loss, held-out bits per byte, learning rate, gradient norm,"
+          + " speed, settings and environment.",
+      "Of a sweep, what it has found so far: recall against state bytes, by distance, by length and"
           + " against every size that was varied. One page, which needs nothing from anywhere."
     },
     footer = {
+      "  ./bmojo report runs/book",
       "  ./bmojo report results/mqar",
       "  ./bmojo report results/mqar --page mqar.html",
       "  ./bmojo report results/mqar --json"
@@ -31,7 +34,7 @@ import picocli.CommandLine.Parameters;
 final class Report implements Callable<Integer> {
   @Mixin Answer answer;
 
-  @Parameters(paramLabel = "FOLDER", description = "Where sweep put its lines.")
+  @Parameters(paramLabel = "FOLDER", description = "A run's folder, or where sweep put its lines.")
   Path folder;
 
   @Option(
@@ -60,14 +63,23 @@ final class Report implements Callable<Integer> {
   @Override
   public Integer call() {
     if (!Files.isDirectory(folder)) {
-      throw new BadInput(folder + " is no folder", "expected a sweep's", "Check the path");
+      throw new BadInput(
+          folder + " is no folder", "expected a run's or a sweep's", "Check the path");
+    }
+    Path file = page == null ? folder.resolve("report.html") : page;
+    RunFolder run = new RunFolder(folder);
+    if (RunPage.isRun(run)) {
+      RunPage.Summary summary = RunPage.write(run, file);
+      answer.print(summary, RunPage.words(summary) + "%nThe plots: %s".formatted(file));
+      return ExitCode.OK;
     }
     List<Outcome> outcomes = Journal.read(folder);
     if (outcomes.isEmpty()) {
       throw new BadInput(
-          folder + " holds no outcomes", "expected trials*.jsonl", "./bmojo sweep makes them");
+          folder + " holds neither a run nor a sweep's outcomes",
+          "expected metrics.jsonl with updates, or trials*.jsonl",
+          "./bmojo train or ./bmojo sweep makes them");
     }
-    Path file = page == null ? folder.resolve("report.html") : page;
     SweepPage.of(outcomes.getFirst().sweep(), outcomes).write(file);
     List<Results.Row> rows = Results.grouped(Results.rows(outcomes));
     List<Model> models =

@@ -18,6 +18,7 @@ import org.bmojo.io.FileTrouble;
  *   model/          the latest checkpoint
  *   tokens/         the text as token shards, for training and held out
  *   metrics.jsonl   one line an event
+ *   tensorboard/    event files, if asked for
  * </pre>
  */
 record RunFolder(Path path) {
@@ -43,6 +44,11 @@ record RunFolder(Path path) {
     return path.resolve("metrics.jsonl");
   }
 
+  /** Event files for TensorBoard. */
+  Path tensorboard() {
+    return path.resolve("tensorboard");
+  }
+
   /** Makes the folder if there is none. */
   void create() {
     try {
@@ -62,7 +68,8 @@ record RunFolder(Path path) {
     for (String file : files) {
       // A run that was killed before its first checkpoint leaves tokens, and parts of them.
       if (file.equals("tokens") && TokenShards.exist(tokens(), Split.Part.TRAIN)) continue;
-      if (file.equals("metrics.jsonl") || file.startsWith(".")) continue;
+      if (file.equals("metrics.jsonl") || file.equals("tensorboard") || file.startsWith("."))
+        continue;
       throw new BadInput(
           path + " holds " + file, "expected a folder for one run alone", "Choose another --out");
     }

@@ -7,8 +7,8 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
-import org.bmojo.model.ModelConfig;
 import org.bmojo.text.Tokenizer;
+import org.bmojo.train.RateFinder;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -29,11 +29,13 @@ import picocli.CommandLine.Parameters;
       "  ./bmojo train jdk --out runs/java --model bmojo-small --steps 2000 --sample-every 500",
       "  ./bmojo train wiki.jsonl.gz#body --out runs/wiki --tokenizer gpt2/tokenizer.json",
       "  ./bmojo train --resume --out runs/book",
+      "  ./bmojo train book.txt --out runs/book --dry-run",
       "  tail -f runs/book/metrics.jsonl"
     })
 final class Train implements Callable<Integer> {
   @Mixin Answer answer;
   @Mixin TrainOptions options;
+  @Mixin HowOptions how;
 
   @Parameters(
       arity = "0..1",
@@ -81,6 +83,16 @@ final class Train implements Callable<Integer> {
       description = "Save every N steps; 0 for at the end only (${DEFAULT-VALUE}).")
   int saveEvery = 200;
 
+  @Option(
+      names = "--dry-run",
+      description = "Say what would be trained, in which memory and time, and do nothing.")
+  boolean dryRun;
+
+  @Option(
+      names = "--lr-find",
+      description = "Try learning rates in a short ramp, suggest one, and leave nothing behind.")
+  boolean rateFind;
+
   /**
    * @param steps taken in all
    * @param loss of the last one, if any was taken now
@@ -92,11 +104,14 @@ final class Train implements Callable<Integer> {
       long steps,
       @Nullable Double loss,
       @Nullable Double bitsPerByte,
+      long skipped,
       boolean finished) {}
 
   @Override
   public Integer call() {
     RunFolder folder = new RunFolder(out);
+    if (dryRun) return dryRun(folder);
+    if (rateFind) return rateFind(folder);
     boolean exists = Checkpoint.exists(out);
     if (exists && !resume) {
       throw new BadInput(
@@ -113,17 +128,39 @@ final class Train implements Callable<Integer> {
     }
   }
 
-  private TrainingRun start(RunFolder folder) {
-    if (data == null) {
-      throw new BadInput(
-          resume ? "no run in " + out : "no data",
-          "expected a text to train on",
-          "Name a file or folder, or jdk");
-    }
+  private int dryRun(RunFolder folder) {
     Tokenizer tokenizer = options.tokenizer();
-    ModelConfig config = options.model(tokenizer);
-    return TrainingRun.start(
-        folder, config, tokenizer, options.settings(data), options.placement());
+    DryRun.Plan plan =
+        DryRun.plan(folder, options.model(tokenizer), options.settings(requireData()), how());
+    answer.print(plan, DryRun.text(plan));
+    return plan.fits() ? ExitCode.OK : ExitCode.USAGE;
+  }
+
+  private int rateFind(RunFolder folder) {
+    Tokenizer tokenizer = options.tokenizer();
+    RateFinder.Curve curve =
+        RateSearch.run(
+            folder, options.model(tokenizer), tokenizer, options.settings(requireData()), how());
+    answer.print(curve, RateSearch.text(curve));
+    return ExitCode.OK;
+  }
+
+  private TrainingRun.How how() {
+    return how.how(options.placement());
+  }
+
+  private String requireData() {
+    if (data != null) return data;
+    throw new BadInput(
+        resume ? "no run in " + out : "no data",
+        "expected a text to train on",
+        "Name a file or folder, or jdk");
+  }
+
+  private TrainingRun start(RunFolder folder) {
+    TrainingState.Settings settings = options.settings(requireData());
+    Tokenizer tokenizer = options.tokenizer();
+    return TrainingRun.start(folder, options.model(tokenizer), tokenizer, settings, how());
   }
 
   private TrainingRun resume(RunFolder folder) {
@@ -137,8 +174,7 @@ final class Train implements Callable<Integer> {
             "Resume a run that train made, or start a new one");
       }
       options.requireSame(data, state.settings(), checkpoint);
-      return TrainingRun.resume(
-          folder, checkpoint, options.lengthened(state.settings()), options.placement());
+      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()), how());
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -153,6 +189,7 @@ final class Train implements Callable<Integer> {
             run.step(),
             Double.isNaN(run.loss()) ? null : run.loss(),
             score == null ? null : score.bitsPerByte(),
+            run.skipped(),
             finished);
     StringBuilder text = new StringBuilder();
     text.append(finished ? "finished" : "stopped").append(" after step ").append(run.step());
@@ -160,6 +197,7 @@ final class Train implements Callable<Integer> {
     if (outcome.bitsPerByte != null) {
       text.append(String.format(Locale.ROOT, ", held out %.4f bits per byte", outcome.bitsPerByte));
     }
+    if (outcome.skipped > 0) text.append(", ").append(outcome.skipped).append(" left out");
     text.append(System.lineSeparator());
     text.append(
         finished

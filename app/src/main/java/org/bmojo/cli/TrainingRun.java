@@ -2,8 +2,10 @@ package org.bmojo.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.BatchSource;
@@ -20,7 +22,10 @@ import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
+import org.bmojo.report.EventFile;
+import org.bmojo.sweep.Commit;
 import org.bmojo.text.Tokenizer;
+import org.bmojo.train.Guard;
 import org.bmojo.train.Trainer;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +41,24 @@ final class TrainingRun implements AutoCloseable {
    */
   record Every(int eval, int sample, int save, long evalTokens) {}
 
+  /**
+   * What a process decides anew when it takes a run up.
+   *
+   * @param recompute whether blocks run again in the backward pass
+   * @param tensorboard whether to write event files
+   * @param skipBadShards whether damaged shards are left out
+   */
+  record How(
+      Placement placement,
+      Guard guard,
+      boolean recompute,
+      boolean tensorboard,
+      boolean skipBadShards) {
+    static How on(Placement placement) {
+      return new How(placement, Guard.STANDARD, false, false, false);
+    }
+  }
+
   private static final int SAMPLE_TOKENS = 200;
 
   private final RunFolder folder;
@@ -47,6 +70,8 @@ final class TrainingRun implements AutoCloseable {
   private final @Nullable TokenShards heldOut;
   private final BatchSource data;
   private final Metrics metrics;
+  private final Pace pace;
+  private final @Nullable EventFile events;
   private @Nullable TextScore lastScore;
   private double lastLoss = Double.NaN;
   private final List<Double> losses = new ArrayList<>();
@@ -57,6 +82,7 @@ final class TrainingRun implements AutoCloseable {
       Tokenizer tokenizer,
       TrainingState.Settings settings,
       TokenShards shards,
+      How how,
       long step) {
     this.folder = folder;
     this.model = model;
@@ -64,11 +90,29 @@ final class TrainingRun implements AutoCloseable {
     this.settings = settings;
     this.shards = shards;
     data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
-    trainer = new Trainer(model, settings.optimizer(), settings.schedule());
+    trainer = new Trainer(model, settings.optimizer(), settings.schedule(), how.guard(), null);
     Path tokens = folder.tokens(settings);
     boolean held = TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
     metrics = Metrics.after(folder.metrics(), step);
+    Machine machine = Machine.of(how.placement());
+    pace = new Pace(model.parameterCount(), machine.peak());
+    events =
+        how.tensorboard()
+            ? EventFile.begin(folder.tensorboard(), step, System.currentTimeMillis() / 1e3)
+            : null;
+    model.recompute(how.recompute());
+    metrics.write(
+        new Metrics.Start(
+            "start",
+            step,
+            Version.current(),
+            Commit.current(),
+            Runtime.version().toString(),
+            System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+            machine.name(),
+            how.placement().precision(),
+            model.parameterCount()));
   }
 
   /** Begins, and saves at once, so that there is something to resume from whatever happens. */
@@ -77,45 +121,59 @@ final class TrainingRun implements AutoCloseable {
       ModelConfig config,
       Tokenizer tokenizer,
       TrainingState.Settings plan,
-      Placement placement) {
+      How how) {
     tokenizer.requireFits(config.vocabulary());
+    DryRun.requireFits(config, plan, how);
     folder.requireFree();
     folder.create();
     Path tokens = folder.tokens(plan);
     if (tokens.equals(folder.tokens())) tokenize(folder, plan, tokenizer);
-    TokenShards shards = TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
+    TokenShards shards = open(tokens, tokenizer, how);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());
     LanguageModel model = LanguageModel.create(config, settings.seed());
-    model.place(placement, true);
-    TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, 0);
+    model.place(how.placement(), true);
+    TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, how, 0);
     run.save();
     return run;
   }
 
   /** Goes on from a checkpoint, whose model now belongs to the run. */
   static TrainingRun resume(
-      RunFolder folder,
-      Checkpoint checkpoint,
-      TrainingState.Settings settings,
-      Placement placement) {
+      RunFolder folder, Checkpoint checkpoint, TrainingState.Settings settings, How how) {
     TrainingState state = checkpoint.training();
     if (state == null) throw new IllegalStateException("no training state");
     Tokenizer tokenizer = checkpoint.tokenizer();
+    DryRun.requireFits(checkpoint.model().config(), settings, how);
     Path tokens = folder.tokens(settings);
     if (!TokenShards.exist(tokens, Split.Part.TRAIN)) tokenize(folder, settings, tokenizer);
-    TokenShards shards = TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
+    TokenShards shards = open(tokens, tokenizer, how);
     if (shards.tokens() != settings.tokens()) {
       throw new BadInput(
           "the text in " + tokens + " has " + shards.tokens() + " tokens to train on",
           "expected the " + settings.tokens() + " that the run began with",
           "Restore the data, or start a new run");
     }
-    checkpoint.model().place(placement, true);
+    checkpoint.model().place(how.placement(), true);
     TrainingRun run =
-        new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, state.step());
+        new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, how, state.step());
     checkpoint.restore(run.trainer.optimizer());
     run.data.seek(state.position());
+    List<Double> before =
+        Metrics.read(folder.metrics()).stream()
+            .filter(e -> e.path("event").asString("").equals("step"))
+            .map(e -> e.path("loss").asDouble())
+            .toList();
+    run.trainer.remember(before.subList(Math.max(0, before.size() - Guard.WINDOW), before.size()));
     return run;
+  }
+
+  private static TokenShards open(Path tokens, Tokenizer tokenizer, How how) {
+    if (!how.skipBadShards()) return TokenShards.open(tokens, Split.Part.TRAIN, tokenizer);
+    return TokenShards.openSound(
+        tokens,
+        Split.Part.TRAIN,
+        tokenizer,
+        damage -> System.err.println("left out: " + damage.getMessage()));
   }
 
   private static void tokenize(
@@ -138,6 +196,11 @@ final class TrainingRun implements AutoCloseable {
   /** The loss of the last update; NaN before the first. */
   double loss() {
     return lastLoss;
+  }
+
+  /** Updates left out. */
+  long skipped() {
+    return trainer.skipped();
   }
 
   /** The losses of the updates taken by this process. */
@@ -166,7 +229,7 @@ final class TrainingRun implements AutoCloseable {
               @Override
               public boolean stepped(Trainer.Step s) {
                 double seconds = (System.nanoTime() - began[0]) / 1e9;
-                report(s, seconds, progress);
+                report(s, seconds, last - s.number(), progress);
                 if (s.number() < last) {
                   if (due(every.eval(), s.number())) evaluate(every, progress, interrupt);
                   if (due(every.sample(), s.number())) sample(progress);
@@ -205,15 +268,40 @@ final class TrainingRun implements AutoCloseable {
     return every > 0 && step % every == 0;
   }
 
-  private void report(Trainer.Step s, double seconds, Progress progress) {
+  private void report(Trainer.Step s, double seconds, long stepsLeft, Progress progress) {
+    pace.update(s.tokens(), seconds);
+    progress.advance(1);
+    String skipped = s.skipped();
+    if (skipped != null) {
+      metrics.write(new Metrics.Skipped("skipped", s.number(), skipped));
+      progress.say("step " + s.number() + " left out: " + skipped);
+      return;
+    }
     lastLoss = s.loss();
     losses.add(lastLoss);
+    long left = stepsLeft * s.tokens();
     metrics.write(
         new Metrics.Step(
-            "step", s.number(), s.loss(), s.gradientNorm(), s.learningRate(), s.tokens(), seconds));
-    progress.note(
-        String.format(Locale.ROOT, "loss %.3f, %.0f tokens/s", s.loss(), s.tokens() / seconds));
-    progress.advance(1);
+            "step",
+            s.number(),
+            s.loss(),
+            s.gradientNorm(),
+            s.learningRate(),
+            s.tokens(),
+            seconds,
+            pace.tokensPerSecond(),
+            pace.utilisation(),
+            pace.remaining(left)));
+    progress.note(pace.words(s.loss(), left));
+    if (events == null) return;
+    Map<String, Double> values = new LinkedHashMap<>();
+    values.put("train/loss", s.loss());
+    values.put("train/gradient_norm", s.gradientNorm());
+    values.put("train/learning_rate", s.learningRate());
+    values.put("train/tokens_per_second", pace.tokensPerSecond());
+    Double share = pace.utilisation();
+    if (share != null) values.put("train/mfu", share);
+    events.scalars(s.number(), System.currentTimeMillis() / 1e3, values);
   }
 
   private void evaluate(Every every, Progress progress, Interrupt interrupt) {
@@ -225,6 +313,10 @@ final class TrainingRun implements AutoCloseable {
     metrics.write(
         new Metrics.Evaluation(
             "evaluation", step(), score.bitsPerByte(), score.perplexity(), score.bytes()));
+    if (events != null) {
+      Map<String, Double> value = Map.of("held_out/bits_per_byte", score.bitsPerByte());
+      events.scalars(step(), System.currentTimeMillis() / 1e3, value);
+    }
     progress.say(
         String.format(
             Locale.ROOT,
@@ -249,6 +341,7 @@ final class TrainingRun implements AutoCloseable {
   @Override
   public void close() {
     metrics.close();
+    if (events != null) events.close();
     trainer.close();
     model.close();
     shards.close();

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.ToLongFunction;
 import org.bmojo.error.BadInput;
 import org.bmojo.io.AtomicFolder;
@@ -104,6 +105,37 @@ public final class TokenShards implements AutoCloseable {
       return opened;
     } catch (RuntimeException e) {
       opened.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens what is sound of one part, having read all of it.
+   *
+   * @param damaged is told of each shard that is left out: its file, and where it is damaged
+   * @throws BadInput if no shard is sound, or they were made with another tokenizer
+   */
+  public static TokenShards openSound(
+      Path folder, Split.Part part, Tokenizer tokenizer, Consumer<BadInput> damaged) {
+    Arena arena = Arena.ofShared();
+    try {
+      List<TokenShard> sound = new ArrayList<>();
+      BadInput last = null;
+      for (Path file : files(AtomicFolder.current(folder), part)) {
+        try {
+          TokenShard shard = TokenShard.open(file, arena);
+          shard.checkAll();
+          sound.add(shard);
+        } catch (BadInput e) {
+          damaged.accept(e);
+          last = e;
+        }
+      }
+      if (sound.isEmpty() && last != null) throw last;
+      requireMadeWith(tokenizer, sound.getFirst());
+      return new TokenShards(sound, arena);
+    } catch (RuntimeException e) {
+      arena.close();
       throw e;
     }
   }

@@ -33,6 +33,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private final List<Block> blocks = new ArrayList<>();
   private final Norm norm;
   private final @Nullable Parameter head; // (V, d); null where tied
+  private boolean recompute;
 
   private LanguageModel(ModelConfig config, Initializer init) {
     this.config = config;
@@ -94,6 +95,14 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     parameters().values().forEach(p -> p.place(device, placement.type(), trained));
   }
 
+  /**
+   * Whether training runs each block a second time in the backward pass instead of keeping what it
+   * made: a third more arithmetic for the memory of one block. The gradients are the same.
+   */
+  public void recompute(boolean on) {
+    recompute = on;
+  }
+
   /** Where the weights are. */
   @Override
   public Device device() {
@@ -147,7 +156,11 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
       for (int i = 0; i < blocks.size(); i++) {
-        x = blocks.get(i).forward(tape, x, state == null ? null : state.layers().get(i));
+        Block block = blocks.get(i);
+        x =
+            recompute && state == null
+                ? tape.recomputed(x, (t, in) -> block.forward(t, in, null))
+                : block.forward(tape, x, state == null ? null : state.layers().get(i));
       }
       Var out = norm.forward(tape, x);
       scope.keep(out.value());

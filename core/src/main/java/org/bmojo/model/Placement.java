@@ -57,6 +57,11 @@ public record Placement(String device, ScalarType type) {
     }
   }
 
+  /** The type as users say it. */
+  public String precision() {
+    return type == ScalarType.BFloat16 ? "bf16" : "fp32";
+  }
+
   /** As libtorch wants it. */
   public Device libtorch() {
     return new Device(device);

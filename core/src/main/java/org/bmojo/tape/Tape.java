@@ -29,7 +29,14 @@ public final class Tape implements AutoCloseable {
     }
   }
 
+  /** Some operations, as one function of x and of parameters. */
+  public interface Part {
+    /** Runs them on {@code tape}. */
+    Var run(Tape tape, Var x);
+  }
+
   private final boolean recording;
+  private double scale = 1; // of the backward pass under way
   private final List<Entry> entries = new ArrayList<>();
   private final List<Var> extraLosses = new ArrayList<>();
 
@@ -78,6 +85,38 @@ public final class Tape implements AutoCloseable {
     return result;
   }
 
+  /**
+   * Runs {@code part} without keeping what its operations made: they run again, noted this time,
+   * when the backward pass comes by. Losses that the part adds of its own count then, once.
+   *
+   * @param part the same results each time; nothing outside reads what it makes but its output
+   */
+  public Var recomputed(Var x, Part part) {
+    if (!recording) return part.run(this, x);
+    try (Scope scope = new Scope();
+        Tape off = off()) {
+      Tensor input = x.value();
+      Tensor output = scope.keep(part.run(off, x.detached()).value());
+      input.retainReference();
+      Var result = new Var(output, true);
+      entries.add(
+          new Entry(
+              result,
+              List.of(input),
+              dy -> {
+                Var again = Var.leaf(input);
+                try (Tape inner = recording()) {
+                  Var y = part.run(inner, again);
+                  inner.play(y, dy, scale);
+                }
+                Tensor gradient = again.gradient();
+                if (gradient != null) x.addGradient(gradient);
+                again.releaseGradient();
+              }));
+      return result;
+    }
+  }
+
   /** Adds a scalar to the loss that {@link #backward} starts from, such as the innovation's own. */
   public void addLoss(Var loss) {
     if (recording && loss.needsGradient()) {
@@ -100,8 +139,14 @@ public final class Tape implements AutoCloseable {
    */
   public void backward(Var loss, double scale) {
     try (Scope scope = new Scope()) {
-      Tensor seed = torch.ones_like(loss.value()).mul(scalar(scale));
-      loss.addGradient(seed);
+      play(loss, torch.ones_like(loss.value()).mul(scalar(scale)), scale);
+    }
+  }
+
+  private void play(Var output, Tensor gradientOfOutput, double scale) {
+    this.scale = scale;
+    try (Scope scope = new Scope()) {
+      output.addGradient(gradientOfOutput);
       for (Var extra : extraLosses) {
         extra.addGradient(torch.ones_like(extra.value()).mul(scalar(scale)));
       }

@@ -22,7 +22,7 @@ public sealed class Var permits Parameter {
     return new Var(value, false);
   }
 
-  /** A value whose gradient is wanted although no operation made it: for tests. */
+  /** A value whose gradient is wanted although no operation made it: where a pass begins. */
   public static Var leaf(Tensor value) {
     return new Var(value, true);
   }

@@ -15,6 +15,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.parallel.Group;
 import org.bmojo.tape.Parameter;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -83,7 +84,7 @@ public final class Optimizer implements AutoCloseable {
    */
   public double step(double learningRate) {
     try (Scope scope = new Scope()) {
-      double norm = queue(learningRate, null).item_double();
+      double norm = queue(learningRate, null, Double.POSITIVE_INFINITY).item_double();
       if (!Double.isFinite(norm)) undo();
       return norm;
     }
@@ -93,14 +94,19 @@ public final class Optimizer implements AutoCloseable {
    * The same without waiting for a GPU: the update counts, whatever the norm turns out to be.
    *
    * @param loss a scalar that must be finite as well for anything to be updated, or null
-   * @return the norm, a float64 scalar where the gradients are; NaN if the loss is not finite
+   * @param limit and no greater than this
+   * @return the norm, a float64 scalar where the gradients are; NaN if the loss is not finite or
+   *     too great
    */
-  Tensor queue(double learningRate, @Nullable Tensor loss) {
+  Tensor queue(double learningRate, @Nullable Tensor loss, double limit) {
     try (Scope scope = new Scope()) {
       List<AdamW.Slot> now = slots();
       AdamW adamW = Kernels.of(now.getFirst().weight()).adamW();
       Tensor norm = adamW.gradientNorm(now);
       if (loss != null) norm = norm.add(loss.mul(scalar(0)));
+      if (loss != null && Double.isFinite(limit)) {
+        norm = norm.masked_fill(loss.gt(new Scalar(limit)), new Scalar(Double.NaN));
+      }
       steps++;
       var all =
           new AdamW.Settings(

@@ -3,7 +3,10 @@ package org.bmojo.train;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.stack;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import org.bmojo.data.BatchSource;
 import org.bmojo.kernels.torch.Later;
 import org.bmojo.kernels.torch.Scope;
@@ -29,9 +32,15 @@ public final class Trainer implements AutoCloseable {
    * @param gradientNorm before clipping
    * @param learningRate of this update
    * @param tokens read for it
+   * @param skipped why it was left out, as the {@link Guard} wanted; null if it was applied
    */
   public record Step(
-      long number, double loss, double gradientNorm, double learningRate, long tokens) {}
+      long number,
+      double loss,
+      double gradientNorm,
+      double learningRate,
+      long tokens,
+      @Nullable String skipped) {}
 
   /** Makes the batches of one update, in the caller's scope; more than one are accumulated. */
   public interface BatchSupplier {
@@ -58,24 +67,31 @@ public final class Trainer implements AutoCloseable {
   private final Trainable model;
   private final Optimizer optimizer;
   private final Schedule schedule;
+  private final Guard.Watch watch;
   private final @Nullable Group group;
 
-  /** Trains {@code model} in place. */
+  /** Trains {@code model} in place; stops where the loss is no number. */
   public Trainer(Trainable model, Optimizer.Settings settings, Schedule schedule) {
-    this(model, settings, schedule, null);
+    this(model, settings, schedule, Guard.STANDARD, null);
   }
 
   /**
-   * Trains {@code model} in place together with other processes, each on batches of its own. The
-   * mean of every process counts the same, whatever it has labelled.
+   * Trains {@code model} in place, perhaps together with other processes, each on batches of its
+   * own. The mean of every process counts the same, whatever it has labelled.
    *
+   * @param guard says which updates are left out: the same ones in all processes
    * @param group in which all begin with the first one's weights; null for none
    */
   public Trainer(
-      Trainable model, Optimizer.Settings settings, Schedule schedule, @Nullable Group group) {
+      Trainable model,
+      Optimizer.Settings settings,
+      Schedule schedule,
+      Guard guard,
+      @Nullable Group group) {
     this.model = model;
     this.optimizer = new Optimizer(model.parameters(), settings);
     this.schedule = schedule;
+    this.watch = new Guard.Watch(guard);
     this.group = group;
     if (group != null) model.parameters().values().forEach(p -> share(p, group));
   }
@@ -83,6 +99,16 @@ public final class Trainer implements AutoCloseable {
   private static void share(Parameter p, Group group) {
     group.copyFrom(0, p.master());
     if (p.isMixed()) p.value().copy_(p.master());
+  }
+
+  /** Shows the guard losses of updates taken before, so that it knows what is usual. */
+  public void remember(List<Double> losses) {
+    losses.forEach(watch::accept);
+  }
+
+  /** Updates left out so far. */
+  public long skipped() {
+    return watch.skipped();
   }
 
   /** The optimizer, for checkpoints. */
@@ -103,44 +129,36 @@ public final class Trainer implements AutoCloseable {
   /**
    * Runs until the schedule's last step or until the listener has had enough.
    *
-   * @throws DivergedException if the loss or the gradient is no longer finite; nothing was updated
+   * @throws DivergedException if the guard refuses an update; nothing was updated with it
    */
   public void run(BatchSupplier data, Listener listener) {
     boolean ahead = !model.device().is_cpu();
-    Pending last = null;
+    Deque<Pending> queued = new ArrayDeque<>(); // at most two
+    boolean on = true;
     try {
-      while (optimizer.steps() < schedule.steps()) {
+      while (on && optimizer.steps() < schedule.steps()) {
         Pending next = queue(data);
-        if (last != null && !listener.stepped(finish(last))) {
-          last = null;
-          listener.stepped(finish(next));
-          return;
-        }
-        last = next;
-        if (!ahead || listener.looksAtModel(next.number)) {
-          last = null;
-          if (!listener.stepped(finish(next))) return;
-        }
+        queued.add(next);
+        int under = ahead && !listener.looksAtModel(next.number) ? 1 : 0;
+        while (on && queued.size() > under) on = listener.stepped(finish(queued.remove()));
       }
-      Pending end = last;
-      last = null;
-      if (end != null) listener.stepped(finish(end));
+      while (!queued.isEmpty()) listener.stepped(finish(queued.remove()));
     } finally {
-      if (last != null) last.numbers.close();
+      queued.forEach(p -> p.numbers.close());
     }
   }
 
   /**
    * One update.
    *
-   * @throws DivergedException if the loss or the gradient is no longer finite; nothing was updated
+   * @throws DivergedException if the guard refuses the update; nothing was updated with it
    */
   public Step step(BatchSupplier data) {
     return finish(queue(data));
   }
 
   /** An update that the device may not have reached yet; its numbers are loss and norm. */
-  private record Pending(long number, double rate, long tokens, Later numbers) {}
+  private record Pending(long number, double rate, long tokens, double limit, Later numbers) {}
 
   private Pending queue(BatchSupplier data) {
     long number = optimizer.steps() + 1;
@@ -168,9 +186,10 @@ public final class Trainer implements AutoCloseable {
         optimizer.sumOver(group);
       }
       double rate = schedule.rate(number);
-      Tensor norm = optimizer.queue(rate, loss);
+      double limit = watch.limit(); // On a GPU, without the update that is under way.
+      Tensor norm = optimizer.queue(rate, loss, limit);
       Later numbers = new Later(stack(0, loss, norm));
-      return new Pending(number, rate, tokens * processes, numbers);
+      return new Pending(number, rate, tokens * processes, limit, numbers);
     }
   }
 
@@ -180,13 +199,22 @@ public final class Trainer implements AutoCloseable {
       numbers = later.get();
     }
     double loss = numbers[0], norm = numbers[1];
-    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+    String wrong = wrong(loss, norm, pending.limit);
+    if (wrong == null) {
+      watch.accept(loss);
+    } else if (!watch.skip()) {
       optimizer.undo();
-      boolean lost = !Double.isFinite(loss);
-      throw new DivergedException(
-          lost ? "loss" : "gradient norm", lost ? loss : norm, pending.number, pending.rate);
+      throw new DivergedException(wrong, pending.number, pending.rate, watch.inRow());
     }
-    return new Step(pending.number, loss, norm, pending.rate, pending.tokens);
+    return new Step(pending.number, loss, norm, pending.rate, pending.tokens, wrong);
+  }
+
+  private static @Nullable String wrong(double loss, double norm, double limit) {
+    if (!Double.isFinite(loss)) return "loss is " + loss;
+    if (loss > limit) {
+      return String.format(Locale.ROOT, "loss is %.4f, above the limit of %.4f", loss, limit);
+    }
+    return Double.isFinite(norm) ? null : "gradient norm is " + norm;
   }
 
   @Override

@@ -1,6 +1,8 @@
 /**
  * Weights from data: {@link org.bmojo.train.Trainer} is the loop, one screen long; {@link
- * org.bmojo.train.Optimizer} the update; {@link org.bmojo.train.Schedule} the learning rate.
+ * org.bmojo.train.Optimizer} the update; {@link org.bmojo.train.Schedule} the learning rate; {@link
+ * org.bmojo.train.Guard} says which updates are not applied; {@link org.bmojo.train.RateFinder}
+ * tries rates.
  */
 @NullMarked
 package org.bmojo.train;

@@ -82,6 +82,35 @@ class TokenShardsTest {
     assertThat(read(folder, Split.Part.TRAIN, spread)).containsExactlyInAnyOrderElementsOf(texts);
   }
 
+  /** What is left of several shards when one is damaged, in its tokens or at its end. */
+  @Test
+  void damagedShardsCanBeLeftOut() throws IOException {
+    Path folder = home.resolve("shards");
+    TokenShards.write(folder, Texts.random(207, 2000, 1), bytes, new Split(0, 0), 60_000);
+    long all;
+    int count;
+    try (TokenShards s = TokenShards.open(folder, Split.Part.TRAIN, bytes)) {
+      all = s.tokens();
+      count = s.shardCount();
+    }
+    assertThat(count).isGreaterThan(2);
+    Path file = folder.resolve("train-00001.tokens");
+    byte[] sound = Files.readAllBytes(file);
+    for (int at : new int[] {0, 80 + 13, sound.length - 1}) {
+      byte[] damaged = sound.clone();
+      damaged[at] ^= 4;
+      Files.write(file, damaged);
+      List<String> said = new ArrayList<>();
+      try (TokenShards s =
+          TokenShards.openSound(folder, Split.Part.TRAIN, bytes, e -> said.add(e.getMessage()))) {
+        assertThat(s.shardCount()).isEqualTo(count - 1);
+        assertThat(s.tokens()).isBetween(1L, all - 1);
+        s.verify();
+      }
+      assertThat(said).singleElement().asString().contains(file.toString());
+    }
+  }
+
   /** One bit flipped anywhere is found, and tokens are not read from a block that has it. */
   @Test
   void damageIsFoundAndPlaced() throws IOException {

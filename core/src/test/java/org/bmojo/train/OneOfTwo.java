@@ -30,7 +30,8 @@ final class OneOfTwo {
         LanguageModel model =
             LanguageModel.create(GoldenRun.config("hybrid"), ranks.rank() + 1L, ScalarType.Double);
         Trainer trainer =
-            new Trainer(model, GoldenRun.SETTINGS, ParallelTrainingTest.SCHEDULE, group)) {
+            new Trainer(
+                model, GoldenRun.SETTINGS, ParallelTrainingTest.SCHEDULE, Guard.STANDARD, group)) {
       trainer.run(
           number -> List.of(half(ParallelTrainingTest.batch(number), ranks.rank())),
           step -> {

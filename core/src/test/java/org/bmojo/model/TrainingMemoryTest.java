@@ -1,0 +1,50 @@
+package org.bmojo.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TrainingMemoryTest {
+  private static final int VOCABULARY = 50_304;
+  private static final Placement NARROW = new Placement("cuda:0", ScalarType.BFloat16);
+  private static final Placement WIDE = new Placement("cuda:0", ScalarType.Float);
+
+  /** libtorch's peak of allocated bytes on an H100, in bfloat16. */
+  @ParameterizedTest
+  @CsvSource({
+    "bmojo-130m, 16, 21.6",
+    "transformer-130m, 16, 13.4",
+    "mamba-130m, 16, 22.8",
+    "transformer-1.4b, 4, 39.5",
+    "mamba-1.4b, 4, 51.9",
+    "bmojo-f-1.4b, 4, 46.8"
+  })
+  void isWhatWasMeasured(String preset, int batch, double gigabytes) {
+    ModelConfig config = Presets.named(preset, VOCABULARY);
+    TrainingMemory memory = TrainingMemory.of(config, batch, 2048, NARROW, false);
+    assertThat(memory.total() / 1e9).isCloseTo(gigabytes, within(0.05 * gigabytes));
+  }
+
+  @Test
+  void float32TakesTwiceTheActivationsAndNoMasters() {
+    ModelConfig config = Presets.named("transformer-130m", VOCABULARY);
+    TrainingMemory narrow = TrainingMemory.of(config, 13, 207, NARROW, false);
+    TrainingMemory wide = TrainingMemory.of(config, 13, 207, WIDE, false);
+    assertThat(wide.masters()).isZero();
+    assertThat(wide.weights()).isEqualTo(narrow.masters()).isEqualTo(2 * narrow.weights());
+    assertThat((double) wide.activations() / narrow.activations()).isBetween(1.9, 2.0);
+  }
+
+  @Test
+  void recomputationKeepsOneBlock() {
+    ModelConfig config = Presets.named("bmojo-130m", VOCABULARY);
+    TrainingMemory kept = TrainingMemory.of(config, 16, 2048, NARROW, false);
+    TrainingMemory again = TrainingMemory.of(config, 16, 2048, NARROW, true);
+    assertThat((double) again.activations() / kept.activations()).isBetween(0.1, 0.25);
+    assertThat(again.weights()).isEqualTo(kept.weights());
+  }
+}
