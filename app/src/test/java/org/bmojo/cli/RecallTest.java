@@ -41,7 +41,7 @@ class RecallTest {
     "bmojo, --eidetic 4 --chunk 4 --selection random",
     "bmojo-f, --window 4 --fading 8 --no-tied-fading",
     "mamba, --states 3",
-    "mamba2, --states 8",
+    "mamba2, --states 12",
     "gated-delta-net, --heads 2",
     "sliding, --window 5",
     "transformer, --convolution 0",
