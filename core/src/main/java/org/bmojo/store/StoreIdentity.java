@@ -53,8 +53,12 @@ public record StoreIdentity(int dimension, int layers, int heads, String model) 
     }
   }
 
-  /** Refuses searches that no entry of this store could answer. */
-  void checkSearch(int layer, int head, float[][] queries, int best) {
+  /**
+   * Refuses searches that no entry of this store could answer.
+   *
+   * @throws BadInput naming what does not fit
+   */
+  public void checkSearch(int layer, int head, float[][] queries, int best) {
     checkPlace("search", layer, head);
     for (float[] query : queries) checkVector("query", query);
     if (best < 1) {
