@@ -3,11 +3,12 @@
  * the model and found again by inner product.
  *
  * <pre>
- *   layer ──offer──▸ a queue ──append, commit──▸ {@link org.bmojo.store.MemoryStore}
- *         never waits;          on a thread of its own           {@link org.bmojo.store.ExactStore}: in memory, every key compared
- *         a full queue drops                                     on disk: a graph per layer and head
- *         the least surprising
- *   layer ◂──────────── search(layer, kv head, query) ───────── the last commit
+ *   layer ─ offer ─▸ AsyncWriter ─ append, commit ─▸ MemoryStore ─ search ─▸ layer
+ *      never waits;  on a thread of its own          the last commit
+ *      a full queue drops the least surprising
+ *
+ *   ExactStore               in memory, every key compared: the truth
+ *   lucene.LuceneStore       on disk, a graph of keys per layer and head
  * </pre>
  *
  * <p>An {@link org.bmojo.store.Entry} is what one key/value head of one layer made of one token:
