@@ -51,7 +51,11 @@ public final class AsyncWriter implements AutoCloseable {
    * @param failure why nothing is written any more; null while all is well
    */
   public record Report(
-      long offered, long committed, long dropped, long waiting, @Nullable RuntimeException failure) {}
+      long offered,
+      long committed,
+      long dropped,
+      long waiting,
+      @Nullable RuntimeException failure) {}
 
   private record Waiting(Entry entry, long order) {}
 

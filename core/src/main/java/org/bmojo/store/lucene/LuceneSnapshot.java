@@ -91,8 +91,8 @@ final class LuceneSnapshot implements Snapshot {
     }
   }
 
-  private List<Hit> search(
-      int layer, int head, float[] query, int best, @Nullable Query eligible) throws IOException {
+  private List<Hit> search(int layer, int head, float[] query, int best, @Nullable Query eligible)
+      throws IOException {
     int candidates = Math.max(best, width);
     var knn = new KnnFloatVectorQuery(EntryFields.keys(layer, head), query, candidates, eligible);
     ScoreDoc[] found = searcher.search(knn, candidates).scoreDocs;

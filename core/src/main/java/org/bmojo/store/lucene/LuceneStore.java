@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * On disk, in a folder that one process at a time may write. What is committed is on the disk;
- * what was not is gone after a crash, and the store opens as it was at its last commit.
+ * On disk, in a folder that one process at a time may write. What is committed is on the disk; what
+ * was not is gone after a crash, and the store opens as it was at its last commit.
  */
 public final class LuceneStore implements MemoryStore {
   static final String INDEX = "index";
@@ -114,7 +114,8 @@ public final class LuceneStore implements MemoryStore {
               "Bring back a copy of the folder, or read what is left and start a new one");
       LOG.warn("{}", failure.getMessage());
     }
-    threads = Executors.newFixedThreadPool(config.threads(), Thread.ofPlatform().daemon().factory());
+    threads =
+        Executors.newFixedThreadPool(config.threads(), Thread.ofPlatform().daemon().factory());
   }
 
   @Override
@@ -135,17 +136,16 @@ public final class LuceneStore implements MemoryStore {
 
   @Override
   public synchronized void commit() {
-    write(
-        w -> {
-          w.commit();
-          searchers.maybeRefreshBlocking();
-          try (LuceneSnapshot now = snapshot()) {
-            if (now.size() <= config.limits().entries()) return;
-            w.deleteLeastSurprising(now.searcher(), now.size() - config.limits().entries());
-          }
-          w.commit();
-          searchers.maybeRefreshBlocking();
-        });
+    write(w -> {
+      w.commit();
+      searchers.maybeRefreshBlocking();
+      try (LuceneSnapshot now = snapshot()) {
+        if (now.size() <= config.limits().entries()) return;
+        w.deleteLeastSurprising(now.searcher(), now.size() - config.limits().entries());
+      }
+      w.commit();
+      searchers.maybeRefreshBlocking();
+    });
   }
 
   @Override
@@ -173,22 +173,20 @@ public final class LuceneStore implements MemoryStore {
   public long expire(long before) {
     if (before == Long.MIN_VALUE) return 0;
     return delete(
-        NumericDocValuesField.newSlowRangeQuery(
-            EntryFields.STORED_AT, Long.MIN_VALUE, before - 1));
+        NumericDocValuesField.newSlowRangeQuery(EntryFields.STORED_AT, Long.MIN_VALUE, before - 1));
   }
 
   private synchronized long delete(Query doomed) {
     commit();
     long[] deleted = {0};
-    write(
-        w -> {
-          try (LuceneSnapshot now = snapshot()) {
-            deleted[0] = now.searcher().count(doomed);
-          }
-          if (deleted[0] == 0) return;
-          w.erase(doomed);
-          searchers.maybeRefreshBlocking();
-        });
+    write(w -> {
+      try (LuceneSnapshot now = snapshot()) {
+        deleted[0] = now.searcher().count(doomed);
+      }
+      if (deleted[0] == 0) return;
+      w.erase(doomed);
+      searchers.maybeRefreshBlocking();
+    });
     return deleted[0];
   }
 

@@ -63,8 +63,9 @@ final class Writing {
   }
 
   private static Codec codec(int graphFrom) {
-    KnnVectorsFormat keys =
-        new Lucene99HnswVectorsFormat(NEIGHBOURS, CANDIDATES, 1, null, graphFrom);
+    // Lucene builds a graph of n keys where n > k log n, the keys that a search for k would visit.
+    int k = (int) Math.ceil(graphFrom / Math.max(1, Math.log(graphFrom)));
+    KnnVectorsFormat keys = new Lucene99HnswVectorsFormat(NEIGHBOURS, CANDIDATES, 1, null, k);
     return new Lucene104Codec() {
       @Override
       public KnnVectorsFormat getKnnVectorsFormatForField(String field) {
@@ -101,8 +102,7 @@ final class Writing {
       int doc = least[i].doc - segment.docBase;
       sequences[i] = EntryFields.number(segment.reader(), doc, EntryFields.SEQUENCE);
     }
-    writer.deleteDocuments(
-        NumericDocValuesField.newSlowSetQuery(EntryFields.SEQUENCE, sequences));
+    writer.deleteDocuments(NumericDocValuesField.newSlowSetQuery(EntryFields.SEQUENCE, sequences));
   }
 
   /** Deletes for good: segments that held any of them are written anew, the old files go. */

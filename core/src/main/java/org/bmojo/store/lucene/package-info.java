@@ -8,8 +8,8 @@
  * are searched by comparing every key; graphs are built where segments are merged, in the
  * background. So writing is fast, and a search soon after much writing slower than later.
  *
- * <p>Start at {@link org.bmojo.store.lucene.LuceneStore}; {@code SoundSegments} opens what is left of
- * a damaged index.
+ * <p>Start at {@link org.bmojo.store.lucene.LuceneStore}; {@code SoundSegments} opens what is left
+ * of a damaged index.
  */
 @NullMarked
 package org.bmojo.store.lucene;

@@ -79,7 +79,8 @@ class DamageTest {
   @Test
   void withoutItsListOfSegmentsAStoreIsRefusedAndTheFileNamed() throws IOException {
     Path list = filesOf("segments").getLast();
-    Path description = filesOf("_1").stream().filter(f -> f.toString().endsWith(".si")).findAny().orElseThrow();
+    Path description =
+        filesOf("_1").stream().filter(f -> f.toString().endsWith(".si")).findAny().orElseThrow();
     for (Path file : List.of(list, description)) {
       byte[] whole = Files.readAllBytes(file);
       Files.write(file, flipped(whole));

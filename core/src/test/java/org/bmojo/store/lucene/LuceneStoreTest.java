@@ -55,8 +55,7 @@ class LuceneStoreTest {
       // Equally surprising: the oldest had to go, and age must survive a restart.
       var after = store.search(0, 0, QUERIES, 99, Filter.ALL);
       assertThat(after.getFirst().stream().map(hit -> hit.entry().position()))
-          .containsExactlyInAnyOrderElementsOf(
-              Stream.iterate(14L, p -> p + 1).limit(13).toList());
+          .containsExactlyInAnyOrderElementsOf(Stream.iterate(14L, p -> p + 1).limit(13).toList());
       assertThat(scores(after)).isEqualTo(scores(before));
     }
   }
@@ -91,7 +90,8 @@ class LuceneStoreTest {
           Set<Long> best = new HashSet<>();
           exact.get(q).forEach(hit -> best.add(hit.entry().position()));
           wanted += best.size();
-          found += approximate.get(q).stream().filter(h -> best.remove(h.entry().position())).count();
+          found +=
+              approximate.get(q).stream().filter(h -> best.remove(h.entry().position())).count();
         }
       }
     }
@@ -144,7 +144,8 @@ class LuceneStoreTest {
       store.append(Entries.range(0, 1));
     }
     try (LuceneStore store = open(LuceneConfig.STANDARD.with(Precision.BF16))) {
-      float[] value = store.search(0, 0, QUERIES, 1, Filter.ALL).getFirst().getFirst().entry().value();
+      float[] value =
+          store.search(0, 0, QUERIES, 1, Filter.ALL).getFirst().getFirst().entry().value();
       float[] stored = Entries.at(0).value();
       assertThat(value).hasSize(13).usingComparatorWithPrecision(.02f).containsExactly(stored);
     }
