@@ -94,7 +94,7 @@ final class Writing {
             new SortField(EntryFields.INNOVATION, SortField.Type.FLOAT),
             new SortField(EntryFields.SEQUENCE, SortField.Type.LONG));
     ScoreDoc[] least =
-        searcher.search(new MatchAllDocsQuery(), Math.toIntExact(count), order).scoreDocs;
+        searcher.search(MatchAllDocsQuery.INSTANCE, Math.toIntExact(count), order).scoreDocs;
     List<LeafReaderContext> segments = searcher.getIndexReader().leaves();
     long[] sequences = new long[least.length];
     for (int i = 0; i < least.length; i++) {
