@@ -116,7 +116,7 @@ public final class StoreLab {
 
   private static float[][] queries(Keys keys, int round) {
     float[][] queries = new float[QUERIES][];
-    for (int q = 0; q < QUERIES; q++) queries[q] = keys.at(-1L - round * QUERIES - q);
+    for (int q = 0; q < QUERIES; q++) queries[q] = keys.at(-1L - (long) round * QUERIES - q);
     return queries;
   }
 

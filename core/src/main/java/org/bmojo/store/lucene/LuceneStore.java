@@ -212,21 +212,17 @@ public final class LuceneStore implements MemoryStore {
     }
   }
 
-  /** Commits, unless nothing more can be written, and closes; open snapshots stay usable. */
+  /** Commits, unless nothing more can be written, and closes; snapshots are of no use after it. */
   @Override
   public synchronized void close() {
     if (threads.isShutdown()) return;
-    try {
+    threads.shutdown();
+    try (directory;
+        writing;
+        searchers) {
       if (failure == null) commit();
-    } finally {
-      threads.shutdown();
-      try {
-        searchers.close();
-        if (writing != null) writing.close();
-        directory.close();
-      } catch (IOException e) {
-        throw FileTrouble.writing(folder, e);
-      }
+    } catch (IOException e) {
+      throw FileTrouble.writing(folder, e);
     }
   }
 }

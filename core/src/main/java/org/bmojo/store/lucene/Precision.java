@@ -9,13 +9,14 @@ public enum Precision {
   BF16 {
     @Override
     byte[] encode(float[] v) {
-      ByteBuffer out = little(2 * v.length);
+      byte[] bytes = new byte[2 * v.length];
+      ByteBuffer out = little(bytes);
       for (float x : v) {
         int bits = Float.floatToRawIntBits(x);
         int even = bits + 0x7fff + ((bits >>> 16) & 1); // to nearest, ties to even
         out.putShort((short) (even >>> 16));
       }
-      return out.array();
+      return bytes;
     }
 
     @Override
@@ -31,9 +32,10 @@ public enum Precision {
       float largest = 0;
       for (float x : v) largest = Math.max(largest, Math.abs(x));
       float scale = largest == 0 ? 1 : largest / 127;
-      ByteBuffer out = little(Float.BYTES + v.length).putFloat(scale);
+      byte[] bytes = new byte[Float.BYTES + v.length];
+      ByteBuffer out = little(bytes).putFloat(scale);
       for (float x : v) out.put((byte) Math.round(x / scale));
-      return out.array();
+      return bytes;
     }
 
     @Override
@@ -49,11 +51,11 @@ public enum Precision {
 
   float[] decode(byte[] bytes, int offset, int length, int dimension) {
     float[] v = new float[dimension];
-    decode(ByteBuffer.wrap(bytes, offset, length).order(ByteOrder.LITTLE_ENDIAN), v);
+    decode(little(bytes).position(offset).limit(offset + length), v);
     return v;
   }
 
-  private static ByteBuffer little(int bytes) {
-    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  private static ByteBuffer little(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 }

@@ -26,7 +26,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The writing half of a {@link LuceneStore}: the index writer, and the next entry's number. */
-final class Writing {
+final class Writing implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Writing.class);
 
   /** Neighbours of a key in the graph, and candidates considered when it is put in. */
@@ -121,7 +121,9 @@ final class Writing {
     }
   }
 
-  void close() throws IOException {
+  /** Waits for the graphs that are being built. */
+  @Override
+  public void close() throws IOException {
     writer.close();
   }
 }
