@@ -87,13 +87,14 @@ class KilledTrainingTest {
   }
 
   /** Until so many lines are in the metrics, or it is done. */
-  private static void await(Process training, Path run, int lines) throws Exception {
+  private static void await(Process training, Path run, int steps) throws Exception {
     Path metrics = run.resolve("metrics.jsonl");
-    while (training.isAlive() && lines(metrics) < lines) Thread.sleep(5);
+    while (training.isAlive() && steps(metrics) < steps) Thread.sleep(5);
   }
 
-  private static int lines(Path metrics) throws IOException {
-    return Files.exists(metrics) ? Files.readAllLines(metrics).size() : 0;
+  private static long steps(Path metrics) throws IOException {
+    if (!Files.exists(metrics)) return 0;
+    return Files.readAllLines(metrics).stream().filter(l -> l.contains("\"step\",")).count();
   }
 
   private static Process start(Object[] args) throws IOException {

@@ -120,7 +120,7 @@ class SweepCommandTest {
     refused("does not exist", "sweep", home.resolve("none.yaml"));
     refused("is no folder", "report", home.resolve("none"));
     Files.createDirectories(out);
-    refused("holds no outcomes", "report", out);
+    refused("holds neither a run nor", "report", out);
     Files.writeString(out.resolve("trials.jsonl"), "{}\n");
     refused("line 1", "report", out);
     Files.writeString(plan, PLAN.replace("window: 4", "windoww: 4"));
