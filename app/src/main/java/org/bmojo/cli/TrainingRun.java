@@ -71,6 +71,8 @@ final class TrainingRun implements AutoCloseable {
   private final BatchSource data;
   private final Metrics metrics;
   private final Pace pace;
+  private final Machine machine;
+  private final String precision;
   private final @Nullable EventFile events;
   private @Nullable TextScore lastScore;
   private double lastLoss = Double.NaN;
@@ -95,24 +97,14 @@ final class TrainingRun implements AutoCloseable {
     boolean held = TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
     metrics = Metrics.after(folder.metrics(), step);
-    Machine machine = Machine.of(how.placement());
+    machine = Machine.of(how.placement());
+    precision = how.placement().precision();
     pace = new Pace(model.parameterCount(), machine.peak());
     events =
         how.tensorboard()
             ? EventFile.begin(folder.tensorboard(), step, System.currentTimeMillis() / 1e3)
             : null;
     model.recompute(how.recompute());
-    metrics.write(
-        new Metrics.Start(
-            "start",
-            step,
-            Version.current(),
-            Commit.current(),
-            Runtime.version().toString(),
-            System.getProperty("os.name") + " " + System.getProperty("os.arch"),
-            machine.name(),
-            how.placement().precision(),
-            model.parameterCount()));
   }
 
   /** Begins, and saves at once, so that there is something to resume from whatever happens. */
@@ -134,6 +126,7 @@ final class TrainingRun implements AutoCloseable {
     model.place(how.placement(), true);
     TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, how, 0);
     run.save();
+    run.note();
     return run;
   }
 
@@ -164,7 +157,23 @@ final class TrainingRun implements AutoCloseable {
             .map(e -> e.path("loss").asDouble())
             .toList();
     run.trainer.remember(before.subList(Math.max(0, before.size() - Guard.WINDOW), before.size()));
+    run.note();
     return run;
+  }
+
+  /** Writes who takes the run up, once there is something to resume from. */
+  private void note() {
+    metrics.write(
+        new Metrics.Start(
+            "start",
+            step(),
+            Version.current(),
+            Commit.current(),
+            Runtime.version().toString(),
+            System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+            machine.name(),
+            precision,
+            model.parameterCount()));
   }
 
   private static TokenShards open(Path tokens, Tokenizer tokenizer, How how) {
