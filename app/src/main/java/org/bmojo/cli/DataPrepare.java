@@ -5,8 +5,6 @@ import java.util.concurrent.Callable;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenShards;
-import org.bmojo.text.ByteTokenizer;
-import org.bmojo.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -59,13 +57,11 @@ final class DataPrepare implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    boolean bytes = tokenizer == null || tokenizer.equals("byte");
-    Tokenizer encoder = bytes ? new ByteTokenizer() : Tokenizer.load(Path.of(tokenizer));
     try (Progress progress = Progress.of("reading " + data + ", bytes", -1)) {
       TokenShards.write(
           out,
           TextSource.of(data).observed(document -> progress.advance(document.utf8().length)),
-          encoder,
+          TrainOptions.tokenizer(tokenizer),
           new Split(heldOut, seed),
           shardTokens);
     }

@@ -128,8 +128,13 @@ final class TrainOptions {
 
   /** The tokenizer named. */
   Tokenizer tokenizer() {
-    boolean bytes = tokenizer == null || tokenizer.equals("byte");
-    return bytes ? new ByteTokenizer() : Tokenizer.load(Path.of(tokenizer));
+    return tokenizer(tokenizer);
+  }
+
+  /** The one called {@code name}: a file, or byte, which is also what no name stands for. */
+  static Tokenizer tokenizer(@Nullable String name) {
+    boolean bytes = name == null || name.equals("byte");
+    return bytes ? new ByteTokenizer() : Tokenizer.load(Path.of(name));
   }
 
   /**

@@ -5,6 +5,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import picocli.CommandLine;
 import tools.jackson.databind.JsonNode;
@@ -35,5 +37,23 @@ record Cli(int exitCode, String out, String err) {
     SplittableRandom random = new SplittableRandom(1);
     while (text.length() < 300_000) text.append(words[random.nextInt(words.length)]);
     return Files.writeString(file, text);
+  }
+
+  /** Runs the command in a JVM of its own, which can be killed; what it says is dropped. */
+  static Process start(Object... args) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "--add-modules=jdk.incubator.vector",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+    for (Object arg : args) command.add(arg.toString());
+    return new ProcessBuilder(command)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
   }
 }

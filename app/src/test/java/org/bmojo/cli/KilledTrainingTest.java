@@ -33,7 +33,7 @@ class KilledTrainingTest {
     Path killed = home.resolve("killed");
     SplittableRandom random = new SplittableRandom(1);
     for (int kill = 0; kill < KILLS; kill++) {
-      Process training = start(command(sizes, text, killed));
+      Process training = Cli.start(command(sizes, text, killed));
       // Saving takes most of the time here, so most kills come in the middle of writing.
       await(training, killed, 1 + kill * STEPS / KILLS);
       Thread.sleep(random.nextInt(1, 40));
@@ -51,7 +51,7 @@ class KilledTrainingTest {
     Path text = Cli.text(home.resolve("cats.txt"));
     Path run = home.resolve("run");
     Process training =
-        start(
+        Cli.start(
             new Object[] {
               "train",
               text,
@@ -95,22 +95,5 @@ class KilledTrainingTest {
   private static long steps(Path metrics) throws IOException {
     if (!Files.exists(metrics)) return 0;
     return Files.readAllLines(metrics).stream().filter(l -> l.contains("\"step\",")).count();
-  }
-
-  private static Process start(Object[] args) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "--add-modules=jdk.incubator.vector",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    for (Object arg : args) command.add(arg.toString());
-    return new ProcessBuilder(command)
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
   }
 }

@@ -85,7 +85,7 @@ class SweepCommandTest {
   void anInterruptLeavesWholeLines() throws Exception {
     String slow = PLAN.replace("steps: 3", "steps: 40").replace("[1, 2]", "[1, 2, 3, 4, 5, 6, 7]");
     Files.writeString(plan, slow);
-    Process sweep = start("sweep", plan, "--out", out);
+    Process sweep = Cli.start("sweep", plan, "--out", out);
     assumeTrue(sweep.supportsNormalTermination()); // not on Windows
     Path lines = out.resolve("trials.jsonl");
     while (sweep.isAlive() && (!Files.exists(lines) || Files.size(lines) == 0)) Thread.sleep(5);
@@ -138,22 +138,5 @@ class SweepCommandTest {
     assertThat(cli.exitCode()).as(cli.err()).isEqualTo(2);
     assertThat(cli.err()).contains(words).hasLineCount(1);
     assertThat(cli.out()).isEmpty();
-  }
-
-  private static Process start(Object... args) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "--add-modules=jdk.incubator.vector",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    for (Object arg : args) command.add(arg.toString());
-    return new ProcessBuilder(command)
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
   }
 }
