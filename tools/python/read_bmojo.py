@@ -316,21 +316,29 @@ SSMS = {
 # --------------------------------------------------------------------------------- eidetic memory
 
 
+def importance(x, w, more=0.0):
+    return softplus(x @ w["importance.weight"] + w["importance.bias"] + more)
+
+
 def scores(x, y, c, w):
     """How much each token asks to be remembered, (T), and what that adds to its logits."""
     selection, tokens = c["selection"], len(x)
     normalised = rms_norm(x, None, 1e-6)
-    if selection == "innovation":
+    if selection in ("innovation", "combined"):
+        predictor = "innovation" if selection == "innovation" else "importance.innovation"
         before = np.concatenate([np.zeros((1, y.shape[1])), y[:-1]])
-        guess = before @ w["innovation.down.weight"].T @ w["innovation.up.weight"].T
-        return ((normalised - guess) ** 2).mean(-1)
+        guess = before @ w[predictor + ".down.weight"].T @ w[predictor + ".up.weight"].T
+        surprise = ((normalised - guess) ** 2).mean(-1)
+        return surprise if selection == "innovation" else surprise * importance(x, w)
     if selection == "filter":
         weight = w["innovation.weight"]  # (d, 4): the four tokens before
         padded = np.concatenate([np.zeros((4, x.shape[1])), normalised])
         guess = sum(padded[m : m + tokens] * weight[:, m] for m in range(4))
         return ((normalised - guess) ** 2).mean(-1)
     if selection == "importance":
-        return softplus(x @ w["importance.weight"] + w["importance.bias"])
+        return importance(x, w)
+    if selection == "contextual":
+        return importance(x, w, y @ w["importance.state_weight"])
     rules = {
         "recent": float,
         "stride": lambda p: 64.0 if p == 0 else float((p & -p).bit_length() - 1),
@@ -433,7 +441,7 @@ def attention(x, y, c, w):
             kept = remembered(candidates, start, window, memory["capacity"])
             if kept:
                 bias = np.zeros((heads, len(kept)))
-                if memory["selection"] == "importance":
+                if memory["selection"] in ("importance", "contextual", "combined"):
                     bias = bias + np.log(e[kept])
                 elif memory["modulated"]:
                     bias = w["innovation.gamma"][:, None] * np.log1p(e[kept])

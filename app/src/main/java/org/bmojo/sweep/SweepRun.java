@@ -77,6 +77,7 @@ public final class SweepRun {
             done.submit(() -> {
               if (ending()) return false;
               NativeThreads.set(threads);
+              placement.ownStream();
               return run(trial);
             }));
       }

@@ -1,5 +1,6 @@
 package org.bmojo.mixer;
 
+import java.util.Locale;
 import org.bmojo.error.BadInput;
 import org.jspecify.annotations.Nullable;
 
@@ -31,10 +32,10 @@ public record EideticConfig(
           "expected at least 1, 1 and 0",
           "leave eidetic out for a layer without it");
     }
-    if (modulated && selection == Selection.IMPORTANCE) {
+    if (modulated && selection.joins()) {
       throw new BadInput(
-          "modulated importance",
-          "expected one of the two, since importance already biases the logits",
+          "modulated " + selection.name().toLowerCase(Locale.ROOT),
+          "expected one of the two, since this score already joins the logits",
           "set modulated to false");
     }
   }

@@ -49,7 +49,9 @@ final class EideticMemory implements Names.Named {
           case INNOVATION ->
               new InnovationScorer(width, config.predictorRank(), config.modulated(), init);
           case FILTER -> new FilterScorer(width, config.modulated(), init);
-          case IMPORTANCE -> new ImportanceScorer(width, init);
+          case IMPORTANCE -> new ImportanceScorer(width, false, init);
+          case CONTEXTUAL -> new ImportanceScorer(width, true, init);
+          case COMBINED -> new CombinedScorer(width, config.predictorRank(), init);
           case RANDOM -> PositionScorer.random(1);
           case RECENT -> PositionScorer.recent();
           case STRIDE -> PositionScorer.stride();
@@ -231,7 +233,7 @@ final class EideticMemory implements Names.Named {
                 // Empty slots hold some token's score: replaced before the logarithm, hidden after.
                 Tensor scores = t[0].unsqueeze(2).masked_fill(empty, scalar(1));
                 Tensor b;
-                if (config.selection() == Selection.IMPORTANCE) {
+                if (config.selection().joins()) {
                   b = scores.log();
                 } else if (gamma != null) {
                   b = accumulated(t[1]).reshape(-1, 1).mul(scores.log1p());
@@ -254,8 +256,7 @@ final class EideticMemory implements Names.Named {
 
   @Override
   public void name(Names names) {
-    String part = config.selection() == Selection.IMPORTANCE ? "importance" : "innovation";
-    names.in(part, scorer);
+    names.in(config.selection().joins() ? "importance" : "innovation", scorer);
     names.add("innovation.gamma", gamma);
   }
 }

@@ -1,5 +1,6 @@
 package org.bmojo.mixer;
 
+import java.util.Locale;
 import org.bmojo.error.BadInput;
 import org.jspecify.annotations.Nullable;
 
@@ -34,9 +35,10 @@ public record MixerConfig(@Nullable SsmConfig ssm, @Nullable AttentionConfig att
             "add an ssm or set fading to 0");
       }
       EideticConfig eidetic = attention.eidetic();
-      if (eidetic != null && eidetic.selection() == Selection.INNOVATION) {
+      if (eidetic != null && eidetic.selection().readsState()) {
         throw new BadInput(
-            "selection = innovation in a layer without ssm",
+            "selection = %s in a layer without ssm"
+                .formatted(eidetic.selection().name().toLowerCase(Locale.ROOT)),
             "expected a selection that needs no state, such as importance or filter",
             "add an ssm or choose another selection");
       }

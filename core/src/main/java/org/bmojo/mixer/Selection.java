@@ -6,6 +6,13 @@ public enum Selection {
   INNOVATION,
   /** e = softplus(w·x_j + b), whose logarithm joins the logit and so trains w. */
   IMPORTANCE,
+  /**
+   * Importance that is judged against what the state holds: e = softplus(w·x_j + u·y_j + b), used
+   * as importance is. A token that looks the same twice can matter only once.
+   */
+  CONTEXTUAL,
+  /** Both: innovation times importance, used as importance is. */
+  COMBINED,
   /** As innovation, predicted by a causal filter over the last four inputs. */
   FILTER,
   /** Control: a fixed pseudo-random number per position. */
@@ -17,8 +24,13 @@ public enum Selection {
   /** Control: nothing is kept. */
   NONE;
 
-  /** Whether the score is compared with a prediction that has a loss of its own. */
-  public boolean predicts() {
-    return this == INNOVATION || this == FILTER;
+  /** Whether the score's logarithm joins the logits of what is kept. */
+  public boolean joins() {
+    return this == IMPORTANCE || this == CONTEXTUAL || this == COMBINED;
+  }
+
+  /** Whether the score reads the state's output, and so needs a layer that has one. */
+  public boolean readsState() {
+    return this == INNOVATION || this == CONTEXTUAL || this == COMBINED;
   }
 }

@@ -128,16 +128,25 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
       return switch (memory.selection()) {
         case INNOVATION -> {
           Tensor state = Objects.requireNonNull(y);
-          Tensor free = innovation(x, state), held = innovation(x.detach(), state.detach());
+          Tensor free = innovation("innovation", x, state);
+          Tensor held = innovation("innovation", x.detach(), state.detach());
           yield new Scores(memory.modulated() ? free : free.detach(), held.mean());
         }
         case FILTER -> {
           Tensor free = filtered(x), held = filtered(x.detach());
           yield new Scores(memory.modulated() ? free : free.detach(), held.mean());
         }
-        case IMPORTANCE -> {
+        case IMPORTANCE -> new Scores(importance(x), null);
+        case CONTEXTUAL -> {
           Tensor logit = x.mv(w("importance.weight")).add(w("importance.bias"));
+          logit = logit.add(Objects.requireNonNull(y).mv(w("importance.state_weight")));
           yield new Scores(logit.exp().log1p(), null);
+        }
+        case COMBINED -> {
+          Tensor state = Objects.requireNonNull(y);
+          Tensor held = innovation("importance.innovation", x.detach(), state.detach());
+          Tensor free = innovation("importance.innovation", x, state);
+          yield new Scores(importance(x).mul(free), held.mean());
         }
         case RANDOM, RECENT, STRIDE, NONE -> {
           double[] e = new double[tokens];
@@ -156,10 +165,14 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
       };
     }
 
-    private Tensor innovation(Tensor x, Tensor y) {
+    private Tensor importance(Tensor x) {
+      return x.mv(w("importance.weight")).add(w("importance.bias")).exp().log1p();
+    }
+
+    private Tensor innovation(String predictor, Tensor x, Tensor y) {
       Tensor before = cat(0, zeros(y, 1, y.size(1)), y.narrow(0, 0, y.size(0) - 1));
-      Tensor guess = before.matmul(w("innovation.down.weight").t());
-      guess = guess.matmul(w("innovation.up.weight").t());
+      Tensor guess = before.matmul(w(predictor + ".down.weight").t());
+      guess = guess.matmul(w(predictor + ".up.weight").t());
       return rms(x, 1e-6).sub(guess).square().mean(-1);
     }
 
@@ -173,7 +186,7 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
     /** (H, 1, T). */
     private Tensor bias(EideticConfig memory, Tensor e, int heads) {
       Tensor row = e.unsqueeze(0); // (1, T)
-      if (memory.selection() == Selection.IMPORTANCE) {
+      if (memory.selection().joins()) {
         row = row.log();
       } else if (memory.modulated()) {
         // A score that hides its token anyway must not make a NaN here.

@@ -30,8 +30,8 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
   static LayerCase random(long seed) {
     SplittableRandom r = new SplittableRandom(seed);
     int n = (int) seed;
-    Selection selection = Selection.values()[n % 7];
-    boolean ssm = n % 4 != 3 || selection == Selection.INNOVATION;
+    Selection selection = Selection.values()[n % Selection.values().length];
+    boolean ssm = n % 4 != 3 || selection.readsState();
     int window = r.nextInt(5) == 0 ? 1 : r.nextInt(1, 8);
     int fading = !ssm || n % 5 == 4 ? 0 : r.nextInt(1, 9);
     int groups = r.nextInt(1, 3), heads = groups * r.nextInt(1, 3);
@@ -42,7 +42,7 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
             selection,
             FarPositions.values()[n / 7 % 3],
             r.nextInt(3),
-            selection != Selection.IMPORTANCE && n / 2 % 2 == 0,
+            !selection.joins() && n / 2 % 2 == 0,
             threshold(n / 3 % 3, selection, r));
     AttentionConfig attention =
         new AttentionConfig(
@@ -70,7 +70,7 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
         double typical =
             switch (selection) {
               case INNOVATION, FILTER -> 1.1;
-              case IMPORTANCE, RANDOM -> 0.6;
+              case IMPORTANCE, CONTEXTUAL, COMBINED, RANDOM -> 0.6;
               case RECENT -> 7;
               case STRIDE, NONE -> 0.5;
             };

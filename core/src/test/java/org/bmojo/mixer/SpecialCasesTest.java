@@ -38,7 +38,7 @@ class SpecialCasesTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"INNOVATION", "IMPORTANCE", "FILTER", "RANDOM"})
+  @EnumSource(names = {"INNOVATION", "IMPORTANCE", "CONTEXTUAL", "COMBINED", "FILTER", "RANDOM"})
   void aBarThatNothingPassesIsNoEideticMemory(Selection selection) {
     EideticConfig none =
         new EideticConfig(6, 3, selection, FarPositions.FIXED, 0, false, new Threshold(1e9, null));

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** A state must not keep alive the tensors that it was cut from, whose size grows with T. */
 class StateSizeTest {
   @ParameterizedTest
-  @EnumSource(names = {"INNOVATION", "FILTER", "IMPORTANCE"})
+  @EnumSource(names = {"INNOVATION", "FILTER", "IMPORTANCE", "COMBINED"})
   void aStateHoldsItselfOnly(Selection selection) {
     EideticConfig eidetic =
         new EideticConfig(3, 4, selection, FarPositions.FIXED, 0, false, new Threshold(null, 0.5));

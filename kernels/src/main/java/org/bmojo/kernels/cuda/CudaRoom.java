@@ -1,6 +1,7 @@
 package org.bmojo.kernels.cuda;
 
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_cuda;
 import org.jspecify.annotations.Nullable;
 
 /** The door of this room. */
@@ -21,5 +22,15 @@ public final class CudaRoom {
     } catch (IllegalStateException | LinkageError e) {
       return "CUDA does not answer: " + e.getMessage();
     }
+  }
+
+  /**
+   * Gives the calling thread a stream of its own on a device, for libtorch's operations and ours
+   * alike: by default all threads share one, and small kernels wait for each other.
+   *
+   * @param index of the device, as libtorch counts
+   */
+  public static void ownStream(int index) {
+    torch_cuda.setCurrentCUDAStream(torch_cuda.getStreamFromPool(false, (byte) index));
   }
 }

@@ -13,6 +13,10 @@ public final class NativeThreads {
    */
   public static void set(int threads) {
     torch.set_num_threads(threads);
-    openblas_full.openblas_set_num_threads(threads);
+    try {
+      openblas_full.openblas_set_num_threads(threads);
+    } catch (LinkageError e) {
+      // A libtorch that brings another BLAS, as its CUDA build does, comes without this one.
+    }
   }
 }
