@@ -338,7 +338,7 @@ def scores(x, y, c, w):
     if selection == "importance":
         return importance(x, w)
     if selection == "contextual":
-        return importance(x, w, y @ w["importance.state_weight"])
+        return importance(x, w, rms_norm(y, None, 1e-6) @ w["importance.state_weight"])
     rules = {
         "recent": float,
         "stride": lambda p: 64.0 if p == 0 else float((p & -p).bit_length() - 1),

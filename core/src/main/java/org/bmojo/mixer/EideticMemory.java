@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * verbatim keys (unrotated) and values to attention.
  */
 final class EideticMemory implements Names.Named {
+  private static final double LEAST = 1e-30;
+
   private final EideticConfig config;
   private final EideticSelect.Rule rule;
   private final int heads;
@@ -234,7 +236,8 @@ final class EideticMemory implements Names.Named {
                 Tensor scores = t[0].unsqueeze(2).masked_fill(empty, scalar(1));
                 Tensor b;
                 if (config.selection().joins()) {
-                  b = scores.log();
+                  // A score too small for float32 still has a logarithm, and a gradient that is a number.
+                  b = scores.clamp_min(scalar(LEAST)).log();
                 } else if (gamma != null) {
                   b = accumulated(t[1]).reshape(-1, 1).mul(scores.log1p());
                 } else {

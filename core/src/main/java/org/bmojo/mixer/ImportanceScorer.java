@@ -4,8 +4,10 @@ import static org.bmojo.kernels.torch.Tensors.accumulated;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.bmojo.kernels.op.InnovationScore;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
+import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
@@ -15,8 +17,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Learned importance: e_j = softplus(w·x_j + u·y_j + b), with or without the term in the state's
- * output; its logarithm joins the logits, which trains all of them.
+ * Learned importance: e_j = softplus(w·x_j + u·rms(y_j) + b), with or without the term in the
+ * state's output; its logarithm joins the logits, which trains all of them.
  */
 final class ImportanceScorer implements Scorer {
   private final Parameter weight; // (d)
@@ -38,7 +40,8 @@ final class ImportanceScorer implements Scorer {
     if (stateWeight != null) {
       Var y = in.y();
       if (y == null) throw new IllegalStateException("contextual importance reads the state");
-      inputs.add(y);
+      // As loud as x, whatever the state has grown to.
+      inputs.add(KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS));
       inputs.add(stateWeight);
     }
     return TorchFunction.apply(

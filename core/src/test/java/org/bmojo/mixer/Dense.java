@@ -139,7 +139,7 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
         case IMPORTANCE -> new Scores(importance(x), null);
         case CONTEXTUAL -> {
           Tensor logit = x.mv(w("importance.weight")).add(w("importance.bias"));
-          logit = logit.add(Objects.requireNonNull(y).mv(w("importance.state_weight")));
+          logit = logit.add(rms(Objects.requireNonNull(y), 1e-6).mv(w("importance.state_weight")));
           yield new Scores(logit.exp().log1p(), null);
         }
         case COMBINED -> {
