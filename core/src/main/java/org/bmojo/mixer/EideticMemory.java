@@ -2,11 +2,11 @@ package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.accumulation;
+import static org.bmojo.kernels.torch.Tensors.as;
 import static org.bmojo.kernels.torch.Tensors.cat;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bmojo.kernels.Kernels;
@@ -19,7 +19,6 @@ import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
-import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -225,32 +224,49 @@ final class EideticMemory implements Names.Named {
   /** What joins the logits, (B, M, H, E), from the kept scores (B, M, E); −∞ for empty slots. */
   private Var bias(Tape tape, Var e, Tensor positions) {
     try (Scope scope = new Scope()) {
-      Tensor empty = scope.keep(positions.lt(new Scalar(0L)).unsqueeze(2)); // (B, M, 1, E)
-      List<Var> inputs = new ArrayList<>(List.of(e));
-      if (gamma != null) inputs.add(gamma);
-      Var bias =
-          TorchFunction.apply(
-              tape,
-              t -> {
-                // Empty slots hold some token's score: replaced before the logarithm, hidden after.
-                Tensor scores = t[0].unsqueeze(2).masked_fill(empty, scalar(1));
-                Tensor b;
-                if (config.selection().joins()) {
-                  // A score too small for float32 still has a logarithm, and a gradient that is a number.
-                  b = scores.clamp_min(scalar(LEAST)).log();
-                } else if (gamma != null) {
-                  b = accumulated(t[1]).reshape(-1, 1).mul(scores.log1p());
-                } else {
-                  b = torch.zeros_like(scores);
-                }
-                return b.masked_fill(empty, scalar(Double.NEGATIVE_INFINITY))
-                    .expand(e.value().size(0), e.value().size(1), heads, e.value().size(2))
-                    .contiguous();
-              },
-              inputs.toArray(Var[]::new));
-      scope.keep(bias.value());
-      return bias;
+      Tensor empty = positions.lt(new Scalar(0L)); // (B, M, E)
+      // Empty slots hold some token's score: replaced before the logarithm, hidden after. A score
+      // too small for float32 still has a logarithm, and a gradient that is a number.
+      Tensor scores = e.value().masked_fill(empty, scalar(1)).clamp_min(scalar(LEAST));
+      if (gamma != null) {
+        Var modulated = modulation(tape, e, gamma, scores, empty);
+        scope.keep(modulated.value());
+        return modulated;
+      }
+      Tensor log = config.selection().joins() ? scores.log() : torch.zeros_like(scores);
+      Tensor bias = spread(log, empty);
+      if (!config.selection().joins()) return Var.constant(scope.keep(bias));
+      return tape.record(
+          scope.keep(bias),
+          List.of(e),
+          List.of(scores, empty),
+          d -> e.giveGradient(d.sum(2).div(scores).masked_fill(empty, scalar(0))));
     }
+  }
+
+  /** γ_h · log(1 + e). */
+  private Var modulation(Tape tape, Var e, Parameter gamma, Tensor scores, Tensor empty) {
+    try (Scope scope = new Scope()) {
+      Tensor rate = accumulated(gamma.value()).reshape(-1, 1); // (H, 1)
+      Tensor log = scores.log1p().unsqueeze(2); // (B, M, 1, E)
+      return tape.record(
+          scope.keep(spread(rate.mul(log), empty)),
+          List.of(e, gamma),
+          List.of(rate, log, scores, empty),
+          d -> {
+            Tensor known = d.masked_fill(empty.unsqueeze(2), scalar(0));
+            e.giveGradient(known.mul(rate).sum(2).div(scores.add(scalar(1))));
+            gamma.giveGradient(as(known.mul(log).sum(0, 1, 3), gamma.value()));
+          });
+    }
+  }
+
+  /** To all heads, empty slots hidden. */
+  private Tensor spread(Tensor bias, Tensor empty) {
+    Tensor one = bias.dim() == 3 ? bias.unsqueeze(2) : bias;
+    return one.masked_fill(empty.unsqueeze(2), scalar(Double.NEGATIVE_INFINITY))
+        .expand(empty.size(0), empty.size(1), heads, empty.size(2))
+        .contiguous();
   }
 
   EideticSelect.Rule rule() {

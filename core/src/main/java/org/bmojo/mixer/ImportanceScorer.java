@@ -1,16 +1,17 @@
 package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.accumulated;
+import static org.bmojo.kernels.torch.Tensors.as;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.kernels.op.InnovationScore;
+import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
-import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -36,26 +37,48 @@ final class ImportanceScorer implements Scorer {
 
   @Override
   public Var score(Tape tape, Inputs in) {
-    List<Var> inputs = new ArrayList<>(List.of(in.x(), weight, bias));
-    if (stateWeight != null) {
-      Var y = in.y();
-      if (y == null) throw new IllegalStateException("contextual importance reads the state");
-      // As loud as x, whatever the state has grown to.
-      inputs.add(KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS));
-      inputs.add(stateWeight);
+    try (Scope scope = new Scope()) {
+      List<Term> terms = new ArrayList<>(List.of(new Term(in.x(), weight)));
+      if (stateWeight != null) {
+        Var y = in.y();
+        if (y == null) throw new IllegalStateException("contextual importance reads the state");
+        // As loud as x, whatever the state has grown to.
+        terms.add(new Term(KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS), stateWeight));
+      }
+      Tensor logit = accumulated(bias.value());
+      for (Term t : terms) logit = logit.add(t.product());
+      List<Var> inputs = new ArrayList<>(List.of(bias));
+      List<Tensor> kept = new ArrayList<>(List.of(logit));
+      for (Term t : terms) {
+        inputs.addAll(List.of(t.values, t.weight));
+        kept.addAll(List.of(t.values.value(), t.weight.value()));
+      }
+      Tensor last = logit; // (B, T)
+      return tape.record(
+          scope.keep(torch.logaddexp(logit, torch.zeros_like(logit))),
+          inputs,
+          kept,
+          de -> {
+            Tensor slope = de.mul(last.sigmoid());
+            terms.forEach(t -> t.backward(slope));
+            bias.giveGradient(as(slope.sum().reshape(1), bias.value()));
+          });
     }
-    return TorchFunction.apply(
-        tape,
-        t -> {
-          Tensor logit = dot(t[0], t[1]).add(accumulated(t[2]));
-          if (t.length > 3) logit = logit.add(dot(t[3], t[4]));
-          return torch.logaddexp(logit, torch.zeros_like(logit));
-        },
-        inputs.toArray(Var[]::new));
   }
 
-  private static Tensor dot(Tensor x, Tensor weight) {
-    return accumulated(x).matmul(accumulated(weight));
+  /** Rows (B, T, d) by a vector (d). */
+  private record Term(Var values, Parameter weight) {
+    Tensor product() {
+      return accumulated(values.value()).matmul(accumulated(weight.value()));
+    }
+
+    /** Of {@code slope} (B, T). */
+    void backward(Tensor slope) {
+      Tensor x = values.value(), w = weight.value();
+      values.giveGradient(as(slope.unsqueeze(2).mul(accumulated(w)), x));
+      Tensor rows = accumulated(x).reshape(-1, x.size(2));
+      weight.giveGradient(as(slope.reshape(1, -1).matmul(rows).reshape(-1), w));
+    }
   }
 
   @Override

@@ -7,8 +7,8 @@ public enum Selection {
   /** e = softplus(w·x_j + b), whose logarithm joins the logit and so trains w. */
   IMPORTANCE,
   /**
-   * Importance that is judged against what the state holds: e = softplus(w·x_j + u·rms(y_j) + b), used
-   * as importance is. A token that looks the same twice can matter only once.
+   * Importance that is judged against what the state holds: e = softplus(w·x_j + u·rms(y_j) + b),
+   * used as importance is. A token that looks the same twice can matter only once.
    */
   CONTEXTUAL,
   /** Both: innovation times importance, used as importance is. */
