@@ -510,7 +510,10 @@ class Model:
     def mixer(x, c, w):
         ssm, attends = c["ssm"], c["attention"]
         y = SSMS[ssm["kind"]](x, ssm, w.at("ssm.")) if ssm else None
-        return attention(x, y, attends, w) if attends else y
+        if not attends:
+            return y
+        out = attention(x, y, attends, w)
+        return out + y if c["stateOutput"] else out
 
 
 def main():

@@ -67,6 +67,7 @@ final class HybridWriter {
 
   private static @Nullable LayerSymbol symbol(MixerConfig mixer) {
     AttentionConfig a = mixer.attention();
+    if (mixer.stateOutput()) return null;
     if (a != null && mixer.ssm() != null) return LayerSymbol.BMOJO;
     if (a != null) return a.window() == null ? LayerSymbol.ATTENTION : LayerSymbol.SLIDING;
     return switch (mixer.ssm()) {

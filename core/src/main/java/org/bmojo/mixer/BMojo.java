@@ -121,6 +121,7 @@ public final class BMojo implements Names.Named {
       Var y = ssm == null ? null : ssm.forward(tape, x, state == null ? null : state.ssm);
       Var out = projections == null ? y : attend(tape, x, y, projections, state);
       if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
+      if (y != null && config.stateOutput()) out = Ops.add(tape, out, y);
       if (state != null) state.positions.advance(x.value().size(1));
       scope.keep(out.value());
       return out;
@@ -199,6 +200,7 @@ public final class BMojo implements Names.Named {
       Tensor y = ssm == null || state.ssm == null ? null : ssm.step(x, state.ssm);
       Tensor out = projections == null ? y : attendStep(tape, x, y, projections, state);
       if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
+      if (y != null && config.stateOutput()) out = out.add(y);
       state.positions.advance(1);
       return scope.keep(out);
     }

@@ -19,13 +19,27 @@ import org.jspecify.annotations.Nullable;
  *
  * @param ssm fading memory in a state; null for none
  * @param attention short-term and long-term memory in keys and values; null for none
+ * @param stateOutput in a layer that has both, whether the state's output joins attention's: a
+ *     token then reaches the next layer by way of the state too, not only as somebody's key
  */
-public record MixerConfig(@Nullable SsmConfig ssm, @Nullable AttentionConfig attention) {
+public record MixerConfig(
+    @Nullable SsmConfig ssm, @Nullable AttentionConfig attention, boolean stateOutput) {
+  /** The same where attention's output alone counts, if there is attention. */
+  public MixerConfig(@Nullable SsmConfig ssm, @Nullable AttentionConfig attention) {
+    this(ssm, attention, false);
+  }
+
   /** Refuses a layer without any memory, or one that reads a state it lacks. */
   public MixerConfig {
     if (ssm == null && attention == null) {
       throw new BadInput(
           "a layer with neither ssm nor attention", "expected at least one", "add one of them");
+    }
+    if (stateOutput && (ssm == null || attention == null)) {
+      throw new BadInput(
+          "stateOutput in a layer with one output",
+          "expected both ssm and attention",
+          "set stateOutput to false, or add the other part");
     }
     if (ssm == null && attention != null) {
       if (attention.fading() > 0) {

@@ -76,7 +76,10 @@ class PythonReaderTest {
         model(block(mamba, attention(3, 3, 4, plain)), block(mamba, null)),
         model(
             block(mamba, attention(3, 3, 4, EideticConfig.of(3, 2, Selection.CONTEXTUAL))),
-            block(mamba, attention(2, 2, 4, EideticConfig.of(4, 2, Selection.COMBINED)))),
+            new BlockConfig(
+                new MixerConfig(
+                    mamba, attention(2, 2, 4, EideticConfig.of(4, 2, Selection.COMBINED)), true),
+                24)),
         model(block(mamba2, attention(4, 4, 0, modulated)), block(mamba2, null)),
         model(block(delta, attention(3, 2, 4, running)), block(delta, null)),
         model(block(kalma, attention(2, 3, 0, random)), block(null, attention(null, 0, 0, null))),

@@ -118,6 +118,7 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
       Tensor weights = torch.softmax(cat(-1, logits.toArray(Tensor[]::new)), -1); // (H, T, 3T)
       Tensor read = einsum("hts,shd->thd", weights, cat(0, values.toArray(Tensor[]::new)));
       Tensor output = read.reshape(tokens, -1).matmul(w("o_proj.weight").t());
+      if (config.stateOutput()) output = output.add(Objects.requireNonNull(y));
       return new Dense(output, ownLoss, List.of(sets));
     }
 
