@@ -159,7 +159,9 @@ public final class Trainer implements AutoCloseable {
         queued.add(next);
         int under = ahead && !listener.looksAtModel(next.number) ? 1 : 0;
         while (on && queued.size() > under) {
-          on = listener.stepped(finish(queued.remove())) && !ended;
+          on = listener.stepped(finish(queued.remove()));
+          if (group == null && listener.asksToEnd()) ended = true;
+          on &= !ended;
         }
       }
       while (!queued.isEmpty()) listener.stepped(finish(queued.remove()));
