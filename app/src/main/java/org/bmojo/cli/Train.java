@@ -142,10 +142,12 @@ final class Train implements Callable<Integer> {
     Group group = Group.join(ranks, placement.libtorch(), Group.PATIENCE);
     // Between CPUs whatever is under way fails at once; a GPU would wait for good.
     Duration grace = Duration.ofSeconds(placement.device().equals("cpu") ? 20 : 1);
-    group.whenLost(grace, lost -> {
-      System.err.println("bmojo train: " + lost.getMessage() + ".");
-      Quit.now(ExitCode.SOFTWARE);
-    });
+    group.whenLost(
+        grace,
+        lost -> {
+          System.err.println("bmojo train: " + lost.getMessage() + ".");
+          Quit.now(ExitCode.SOFTWARE);
+        });
     return group;
   }
 

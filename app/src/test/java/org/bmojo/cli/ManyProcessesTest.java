@@ -91,8 +91,7 @@ class ManyProcessesTest {
   @Test
   void anInterruptOfOneEndsAll() throws Exception {
     Path run = home.resolve("run");
-    List<Process> two =
-        two(train(run, "--steps", ENDLESS, "--save-every", 0, "--eval-every", 0));
+    List<Process> two = two(train(run, "--steps", ENDLESS, "--save-every", 0, "--eval-every", 0));
     assumeTrue(two.getFirst().supportsNormalTermination()); // not on Windows
     await(two, run, 3);
     two.getLast().destroy();
@@ -138,12 +137,18 @@ class ManyProcessesTest {
           .environment()
           .putAll(
               Map.of(
-                  "RANK", Integer.toString(rank),
-                  "WORLD_SIZE", "2",
-                  "LOCAL_RANK", Integer.toString(rank),
-                  "MASTER_ADDR", "127.0.0.1",
-                  "MASTER_PORT", Integer.toString(port),
-                  "OMP_NUM_THREADS", "1"));
+                  "RANK",
+                  Integer.toString(rank),
+                  "WORLD_SIZE",
+                  "2",
+                  "LOCAL_RANK",
+                  Integer.toString(rank),
+                  "MASTER_ADDR",
+                  "127.0.0.1",
+                  "MASTER_PORT",
+                  Integer.toString(port),
+                  "OMP_NUM_THREADS",
+                  "1"));
       builder.redirectErrorStream(true).redirectOutput(home.resolve("said" + rank).toFile());
       two.add(builder.start());
     }
@@ -185,7 +190,8 @@ class ManyProcessesTest {
   /** Names and lengths of what was saved. */
   private static List<String> files(Path run) throws IOException {
     try (Stream<Path> found = Files.list(run.resolve("model"))) {
-      return found.filter(f -> !f.endsWith("checksums.json"))
+      return found
+          .filter(f -> !f.endsWith("checksums.json"))
           .map(f -> f.getFileName() + " " + f.toFile().length())
           .sorted()
           .toList();

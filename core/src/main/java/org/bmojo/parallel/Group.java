@@ -120,11 +120,8 @@ public final class Group implements AutoCloseable {
    * @param t as many elements as a multiple of the processes, contiguous; left alone until then
    */
   public Collective sumParts(Tensor t) {
-    return start(
-        () ->
-            nccl
-                ? backend._reduce_scatter_base(part(t), t)
-                : backend.allreduce(new TensorVector(t)));
+    return start(() ->
+        nccl ? backend._reduce_scatter_base(part(t), t) : backend.allreduce(new TensorVector(t)));
   }
 
   /** Begins to copy each process's {@link #part} of {@code t} to all others. */

@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
-import java.util.function.UnaryOperator;
 import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +30,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Lifeline implements AutoCloseable {
   private static final int WELCOME = 1, FAREWELL = 2, GONE = 3;
+
+  /** What the first process lets all know. */
+  interface Board {
+    /** The first process's word, which is what it posts itself; waits for it. */
+    String post(String own);
+  }
 
   private final Ranks ranks;
   private final List<Socket> connections = new CopyOnWriteArrayList<>();
@@ -46,15 +51,13 @@ final class Lifeline implements AutoCloseable {
   /**
    * Returns when all processes are connected.
    *
-   * @param published what the first process lets the others know: given its own word (others: an
-   *     empty one), gives the first one's
+   * @param board where the first process posts where it listens
    */
-  static Lifeline join(Ranks ranks, UnaryOperator<String> published, Duration patience)
-      throws IOException {
+  static Lifeline join(Ranks ranks, Board board, Duration patience) throws IOException {
     Lifeline line = new Lifeline(ranks);
     try {
-      if (ranks.isFirst()) line.gather(published, patience);
-      else line.connect(published.apply(""), patience);
+      if (ranks.isFirst()) line.gather(board, patience);
+      else line.connect(board.post(""), patience);
       return line;
     } catch (IOException | RuntimeException e) {
       line.close();
@@ -62,14 +65,14 @@ final class Lifeline implements AutoCloseable {
     }
   }
 
-  private void gather(UnaryOperator<String> published, Duration patience) throws IOException {
+  private void gather(Board board, Duration patience) throws IOException {
     InetAddress address = InetAddress.getByName(ranks.address());
     InetAddress own = address.isLoopbackAddress() ? address : null; // null: any of this machine's
     long word = new SecureRandom().nextLong();
     long until = System.nanoTime() + patience.toNanos();
     List<Integer> came = new ArrayList<>(); // the rank at the end of each connection
     try (ServerSocket door = new ServerSocket(0, ranks.size(), own)) {
-      published.apply(door.getLocalPort() + " " + word);
+      board.post(door.getLocalPort() + " " + word);
       while (connections.size() < ranks.size() - 1) {
         long millis = (until - System.nanoTime()) / 1_000_000;
         if (millis <= 0) throw new SocketTimeoutException(connections.size() + 1 + " have come");
@@ -130,21 +133,25 @@ final class Lifeline implements AutoCloseable {
    * @param rank of whoever is at the other end
    */
   private void watch(Socket socket, int rank) {
-    watchers.add(Thread.ofVirtual().name("lifeline").start(() -> {
-      int missing = rank;
-      try {
-        DataInputStream in = new DataInputStream(socket.getInputStream());
-        int what = in.readByte();
-        if (what == FAREWELL) return;
-        missing = in.readInt();
-      } catch (IOException ended) {
-        // It has died.
-      }
-      if (left) return;
-      who = "rank " + missing;
-      lost.countDown();
-      for (Socket other : connections) if (ranks.isFirst()) sendQuietly(other, GONE, missing);
-    }));
+    watchers.add(
+        Thread.ofVirtual()
+            .name("lifeline")
+            .start(() -> {
+              int missing = rank;
+              try {
+                DataInputStream in = new DataInputStream(socket.getInputStream());
+                int what = in.readByte();
+                if (what == FAREWELL) return;
+                missing = in.readInt();
+              } catch (IOException ended) {
+                // It has died.
+              }
+              if (left) return;
+              who = "rank " + missing;
+              lost.countDown();
+              for (Socket other : connections)
+                if (ranks.isFirst()) sendQuietly(other, GONE, missing);
+            }));
   }
 
   private static void send(Socket socket, int... message) throws IOException {
@@ -167,19 +174,20 @@ final class Lifeline implements AutoCloseable {
     return lost.getCount() == 0 ? who : null;
   }
 
-  /**
-   * Has {@code last} run when a process is gone and this one has not left within {@code grace}.
-   */
+  /** Has {@code last} run when a process is gone and this one has not left within {@code grace}. */
   void whenLost(Duration grace, Consumer<String> last) {
-    Thread.ofPlatform().daemon().name("lost rank").start(() -> {
-      try {
-        lost.await();
-        Thread.sleep(grace);
-        last.accept(who);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    });
+    Thread.ofPlatform()
+        .daemon()
+        .name("lost rank")
+        .start(() -> {
+          try {
+            lost.await();
+            Thread.sleep(grace);
+            last.accept(who);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        });
   }
 
   /**

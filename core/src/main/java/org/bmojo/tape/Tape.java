@@ -174,8 +174,7 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  private void play(
-      Var output, Tensor gradientOfOutput, double scale, Consumer<Parameter> whole) {
+  private void play(Var output, Tensor gradientOfOutput, double scale, Consumer<Parameter> whole) {
     this.scale = scale;
     Map<Integer, List<Parameter>> last = new HashMap<>();
     firstReads.forEach((p, at) -> last.computeIfAbsent(at, _ -> new ArrayList<>()).add(p));

@@ -58,7 +58,8 @@ final class ShardedMoments implements Moments {
     }
     fillers.values().forEach(filler -> add(filler.done()));
     try (Scope scope = new Scope()) {
-      slots = buckets.stream().flatMap(bucket -> bucket.slots(decay).stream()).toList();
+      // A list that cannot change, and that kernels know again.
+      slots = List.copyOf(buckets.stream().flatMap(b -> b.slots(decay).stream()).toList());
     }
   }
 
