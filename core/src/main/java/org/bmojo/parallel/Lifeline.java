@@ -4,7 +4,6 @@ import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -66,12 +65,10 @@ final class Lifeline implements AutoCloseable {
   }
 
   private void gather(Board board, Duration patience) throws IOException {
-    InetAddress address = InetAddress.getByName(ranks.address());
-    InetAddress own = address.isLoopbackAddress() ? address : null; // null: any of this machine's
     long word = new SecureRandom().nextLong();
     long until = System.nanoTime() + patience.toNanos();
     List<Integer> came = new ArrayList<>(); // the rank at the end of each connection
-    try (ServerSocket door = new ServerSocket(0, ranks.size(), own)) {
+    try (ServerSocket door = new ServerSocket(0, ranks.size())) {
       board.post(door.getLocalPort() + " " + word);
       while (connections.size() < ranks.size() - 1) {
         long millis = (until - System.nanoTime()) / 1_000_000;
