@@ -111,7 +111,11 @@ final class DryRun {
 
   private static TrainingMemory memory(
       ModelConfig config, Settings settings, int batch, TrainingRun.How how, boolean recompute) {
-    return TrainingMemory.of(config, batch, settings.context(), how.placement(), recompute);
+    int processes = how.ranks().size();
+    long own = Math.ceilDiv((long) settings.batch() * settings.accumulation(), processes);
+    return TrainingMemory.of(
+            config, (int) Math.min(batch, own), settings.context(), how.placement(), recompute)
+        .sharedBy(processes);
   }
 
   private static boolean fits(TrainingMemory memory, Machine machine) {

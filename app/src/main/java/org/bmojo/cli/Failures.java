@@ -6,6 +6,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import org.bmojo.error.BadInput;
+import org.bmojo.parallel.LostRankException;
 import org.bmojo.train.DivergedException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -56,6 +57,7 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
           new Verdict(ExitCode.USAGE, message(e) + ". Choose another file or folder.");
       case IOException e ->
           new Verdict(ExitCode.SOFTWARE, "reading or writing failed: " + message(e) + ".");
+      case LostRankException e -> new Verdict(ExitCode.SOFTWARE, message(e) + ".");
       case DivergedException e -> new Verdict(ExitCode.SOFTWARE, message(e) + ".");
       case InterruptedException _ -> new Verdict(INTERRUPTED, "interrupted.");
       case OutOfMemoryError e ->

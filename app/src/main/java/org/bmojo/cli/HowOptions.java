@@ -1,7 +1,9 @@
 package org.bmojo.cli;
 
 import org.bmojo.model.Placement;
+import org.bmojo.parallel.Group;
 import org.bmojo.train.Guard;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** How a run is carried out; a resumed one is told again. */
@@ -51,12 +53,13 @@ final class HowOptions {
               + " all are read once before training.")
   BadShards badShards = BadShards.REFUSE;
 
-  TrainingRun.How how(Placement placement) {
+  TrainingRun.How how(Placement placement, @Nullable Group group) {
     return new TrainingRun.How(
         placement,
         new Guard(policy, spike, patience),
         recompute,
         tensorboard,
-        badShards == BadShards.SKIP);
+        badShards == BadShards.SKIP,
+        group);
   }
 }

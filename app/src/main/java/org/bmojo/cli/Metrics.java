@@ -61,6 +61,7 @@ final class Metrics implements AutoCloseable {
    * @param step the last one taken before
    * @param device its name
    * @param precision what matrices are multiplied in
+   * @param processes that train together
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   record Start(
@@ -72,6 +73,7 @@ final class Metrics implements AutoCloseable {
       String system,
       String device,
       String precision,
+      int processes,
       long parameters)
       implements Event {}
 

@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
@@ -55,6 +56,12 @@ public final class Progress implements AutoCloseable {
         person ? () -> new ConsoleProgressBarConsumer(err) : null,
         err,
         System::nanoTime);
+  }
+
+  /** Tells nobody: for one of several processes that do the same. */
+  static Progress untold(String task, long total) {
+    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
+    return new Progress(task, total, null, nowhere, System::nanoTime);
   }
 
   /**

@@ -1,12 +1,16 @@
 package org.bmojo.cli;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
+import org.bmojo.model.Placement;
+import org.bmojo.parallel.Group;
+import org.bmojo.parallel.Ranks;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.RateFinder;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +26,10 @@ import picocli.CommandLine.Parameters;
     description = {
       "Trains a language model on a text.",
       "The run's folder holds the model, the text as tokens, and metrics.jsonl. A run that was"
-          + " stopped, in whatever way, goes on with --resume as if it had not been."
+          + " stopped, in whatever way, goes on with --resume as if it had not been.",
+      "Started by torchrun, srun, mpirun or a training operator, or with RANK, WORLD_SIZE,"
+          + " LOCAL_RANK, MASTER_ADDR and MASTER_PORT set, it is one of several processes that"
+          + " train together; see runs/launch."
     },
     footer = {
       "  ./bmojo train book.txt --out runs/book",
@@ -110,9 +117,45 @@ final class Train implements Callable<Integer> {
   @Override
   public Integer call() {
     RunFolder folder = new RunFolder(out);
-    if (dryRun) return dryRun(folder);
-    if (rateFind) return rateFind(folder);
-    boolean exists = Checkpoint.exists(out);
+    Ranks ranks = Ranks.of(System.getenv());
+    Placement placement = options.placement(ranks);
+    if (dryRun || rateFind) {
+      requireAlone(ranks);
+      TrainingRun.How alone = how.how(placement, null);
+      return dryRun ? dryRun(folder, alone) : rateFind(folder, alone);
+    }
+    try (Interrupt interrupt = new Interrupt();
+        Group group = ranks.areMany() ? join(ranks, placement) : null) {
+      int exitCode = train(folder, how.how(placement, group), interrupt);
+      if (group != null) group.leave();
+      return exitCode;
+    }
+  }
+
+  private static void requireAlone(Ranks ranks) {
+    if (!ranks.areMany()) return;
+    throw new BadInput(
+        ranks.size() + " processes", "expected one for --dry-run and --lr-find", "Start one");
+  }
+
+  private static Group join(Ranks ranks, Placement placement) {
+    Group group = Group.join(ranks, placement.libtorch(), Group.PATIENCE);
+    // Between CPUs whatever is under way fails at once; a GPU would wait for good.
+    Duration grace = Duration.ofSeconds(placement.device().equals("cpu") ? 20 : 1);
+    group.whenLost(
+        grace,
+        lost -> {
+          System.err.println("bmojo train: " + lost.getMessage() + ".");
+          Quit.now(ExitCode.SOFTWARE);
+        });
+    return group;
+  }
+
+  private int train(RunFolder folder, TrainingRun.How how, Interrupt interrupt) {
+    Group group = how.group();
+    boolean found = Checkpoint.exists(out);
+    // One looks for all: when the others would, the first may have begun the run already.
+    boolean exists = group == null ? found : Boolean.parseBoolean(group.first(found + ""));
     if (exists && !resume) {
       throw new BadInput(
           out + " holds a run already",
@@ -120,33 +163,28 @@ final class Train implements Callable<Integer> {
           "Add --resume to go on with it, or choose another --out");
     }
     var every = new TrainingRun.Every(evalEvery, sampleEvery, saveEvery, evalTokens);
-    try (Interrupt interrupt = new Interrupt();
-        TrainingRun run = exists ? resume(folder) : start(folder)) {
+    try (TrainingRun run = exists ? resume(folder, how) : start(folder, how)) {
       boolean finished = run.train(every, stopAfter, interrupt);
-      print(folder, run, finished);
-      return interrupt.isAsked() ? Failures.INTERRUPTED : ExitCode.OK;
+      if (how.ranks().isFirst()) print(folder, run, finished);
+      return run.interrupted() || interrupt.isAsked() ? Failures.INTERRUPTED : ExitCode.OK;
     }
   }
 
-  private int dryRun(RunFolder folder) {
+  private int dryRun(RunFolder folder, TrainingRun.How how) {
     Tokenizer tokenizer = options.tokenizer();
     DryRun.Plan plan =
-        DryRun.plan(folder, options.model(tokenizer), options.settings(requireData()), how());
+        DryRun.plan(folder, options.model(tokenizer), options.settings(requireData()), how);
     answer.print(plan, DryRun.text(plan));
     return plan.fits() ? ExitCode.OK : ExitCode.USAGE;
   }
 
-  private int rateFind(RunFolder folder) {
+  private int rateFind(RunFolder folder, TrainingRun.How how) {
     Tokenizer tokenizer = options.tokenizer();
     RateFinder.Curve curve =
         RateSearch.run(
-            folder, options.model(tokenizer), tokenizer, options.settings(requireData()), how());
+            folder, options.model(tokenizer), tokenizer, options.settings(requireData()), how);
     answer.print(curve, RateSearch.text(curve));
     return ExitCode.OK;
-  }
-
-  private TrainingRun.How how() {
-    return how.how(options.placement());
   }
 
   private String requireData() {
@@ -157,13 +195,13 @@ final class Train implements Callable<Integer> {
         "Name a file or folder, or jdk");
   }
 
-  private TrainingRun start(RunFolder folder) {
+  private TrainingRun start(RunFolder folder, TrainingRun.How how) {
     TrainingState.Settings settings = options.settings(requireData());
     Tokenizer tokenizer = options.tokenizer();
-    return TrainingRun.start(folder, options.model(tokenizer), tokenizer, settings, how());
+    return TrainingRun.start(folder, options.model(tokenizer), tokenizer, settings, how);
   }
 
-  private TrainingRun resume(RunFolder folder) {
+  private TrainingRun resume(RunFolder folder, TrainingRun.How how) {
     Checkpoint checkpoint = Checkpoint.open(out);
     try {
       TrainingState state = checkpoint.training();
@@ -174,7 +212,7 @@ final class Train implements Callable<Integer> {
             "Resume a run that train made, or start a new one");
       }
       options.requireSame(data, state.settings(), checkpoint);
-      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()), how());
+      return TrainingRun.resume(folder, checkpoint, options.lengthened(state.settings()), how);
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;

@@ -9,6 +9,7 @@ import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
+import org.bmojo.parallel.Ranks;
 import org.bmojo.text.ByteTokenizer;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Optimizer;
@@ -48,13 +49,13 @@ final class TrainOptions {
   @Option(
       names = "--batch",
       paramLabel = "B",
-      description = "Sequences in a batch (" + BATCH + ").")
+      description = "Sequences that a process takes at once (" + BATCH + ").")
   @Nullable Integer batch;
 
   @Option(
       names = "--accumulate",
       paramLabel = "N",
-      description = "Batches whose gradients make one update (1).")
+      description = "Batches whose gradients make one update, of all processes together (1).")
   @Nullable Integer accumulation;
 
   @Option(
@@ -111,7 +112,10 @@ final class TrainOptions {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}); a resumed run may change it.")
+      description = {
+        "cpu, cuda or cuda:N (${DEFAULT-VALUE}); a resumed run may change it. Of several"
+            + " processes on a machine, cuda gives each its own GPU."
+      })
   String device = "cpu";
 
   @Option(
@@ -121,9 +125,9 @@ final class TrainOptions {
           "What matrices are multiplied in: fp32, or bf16 with float32 masters (bf16 on a GPU).")
   @Nullable String precision;
 
-  /** Where to compute. */
-  Placement placement() {
-    return Placement.of(device, precision);
+  /** Where one of several processes is to compute: on cuda, each on a GPU of its own. */
+  Placement placement(Ranks ranks) {
+    return Placement.of(device, precision, ranks.local());
   }
 
   /** The tokenizer named. */

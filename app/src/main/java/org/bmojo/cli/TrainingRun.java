@@ -1,14 +1,9 @@
 package org.bmojo.cli;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
-import org.bmojo.data.BatchSource;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenBatches;
@@ -22,8 +17,9 @@ import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
-import org.bmojo.report.EventFile;
-import org.bmojo.sweep.Commit;
+import org.bmojo.parallel.Group;
+import org.bmojo.parallel.RankBatches;
+import org.bmojo.parallel.Ranks;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Guard;
 import org.bmojo.train.Trainer;
@@ -47,15 +43,22 @@ final class TrainingRun implements AutoCloseable {
    * @param recompute whether blocks run again in the backward pass
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
+   * @param group the processes that train together; null for one alone
    */
   record How(
       Placement placement,
       Guard guard,
       boolean recompute,
       boolean tensorboard,
-      boolean skipBadShards) {
+      boolean skipBadShards,
+      @Nullable Group group) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false);
+      return new How(placement, Guard.STANDARD, false, false, false, null);
+    }
+
+    /** Which process this is. */
+    Ranks ranks() {
+      return group == null ? Ranks.ALONE : group.ranks();
     }
   }
 
@@ -68,15 +71,10 @@ final class TrainingRun implements AutoCloseable {
   private final Trainer trainer;
   private final TokenShards shards;
   private final @Nullable TokenShards heldOut;
-  private final BatchSource data;
-  private final Metrics metrics;
-  private final Pace pace;
-  private final Machine machine;
-  private final String precision;
-  private final @Nullable EventFile events;
+  private final RankBatches data;
+  private final RunLog log;
+  private final Ranks ranks;
   private @Nullable TextScore lastScore;
-  private double lastLoss = Double.NaN;
-  private final List<Double> losses = new ArrayList<>();
 
   private TrainingRun(
       RunFolder folder,
@@ -91,19 +89,19 @@ final class TrainingRun implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.settings = settings;
     this.shards = shards;
-    data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
-    trainer = new Trainer(model, settings.optimizer(), settings.schedule(), how.guard(), null);
+    ranks = how.ranks();
+    data =
+        new RankBatches(
+            new TokenBatches(shards, settings.batch(), settings.context(), settings.seed()),
+            ranks,
+            settings.batch(),
+            settings.accumulation());
+    trainer =
+        new Trainer(model, settings.optimizer(), settings.schedule(), how.guard(), how.group());
     Path tokens = folder.tokens(settings);
-    boolean held = TokenShards.exist(tokens, Split.Part.VALIDATION);
+    boolean held = ranks.isFirst() && TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
-    metrics = Metrics.after(folder.metrics(), step);
-    machine = Machine.of(how.placement());
-    precision = how.placement().precision();
-    pace = new Pace(model.parameterCount(), machine.peak());
-    events =
-        how.tensorboard()
-            ? EventFile.begin(folder.tensorboard(), step, System.currentTimeMillis() / 1e3)
-            : null;
+    log = new RunLog(folder, how, model.parameterCount(), step);
     model.recompute(how.recompute());
   }
 
@@ -116,18 +114,31 @@ final class TrainingRun implements AutoCloseable {
       How how) {
     tokenizer.requireFits(config.vocabulary());
     DryRun.requireFits(config, plan, how);
-    folder.requireFree();
-    folder.create();
     Path tokens = folder.tokens(plan);
-    if (tokens.equals(folder.tokens())) tokenize(folder, plan, tokenizer);
+    boolean text = tokens.equals(folder.tokens());
+    if (text) requireAlone(how.ranks(), plan);
+    if (how.ranks().isFirst()) {
+      folder.requireFree();
+      folder.create();
+      if (text) tokenize(folder, plan, tokenizer);
+    }
     TokenShards shards = open(tokens, tokenizer, how);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());
     LanguageModel model = LanguageModel.create(config, settings.seed());
     model.place(how.placement(), true);
     TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, how, 0);
     run.save();
-    run.note();
+    run.log.start(0);
     return run;
+  }
+
+  /** Refuses text that each of several processes would have to make tokens of. */
+  private static void requireAlone(Ranks ranks, TrainingState.Settings settings) {
+    if (!ranks.areMany()) return;
+    throw new BadInput(
+        ranks.size() + " processes to train on " + settings.data(),
+        "expected a folder of tokens, which all of them read",
+        "Make it once: ./bmojo data prepare " + settings.data() + " --out tokens");
   }
 
   /** Goes on from a checkpoint, whose model now belongs to the run. */
@@ -138,7 +149,10 @@ final class TrainingRun implements AutoCloseable {
     Tokenizer tokenizer = checkpoint.tokenizer();
     DryRun.requireFits(checkpoint.model().config(), settings, how);
     Path tokens = folder.tokens(settings);
-    if (!TokenShards.exist(tokens, Split.Part.TRAIN)) tokenize(folder, settings, tokenizer);
+    if (!TokenShards.exist(tokens, Split.Part.TRAIN)) {
+      requireAlone(how.ranks(), settings);
+      tokenize(folder, settings, tokenizer);
+    }
     TokenShards shards = open(tokens, tokenizer, how);
     if (shards.tokens() != settings.tokens()) {
       throw new BadInput(
@@ -151,29 +165,9 @@ final class TrainingRun implements AutoCloseable {
         new TrainingRun(folder, checkpoint.model(), tokenizer, settings, shards, how, state.step());
     checkpoint.restore(run.trainer.optimizer());
     run.data.seek(state.position());
-    List<Double> before =
-        Metrics.read(folder.metrics()).stream()
-            .filter(e -> e.path("event").asString("").equals("step"))
-            .map(e -> e.path("loss").asDouble())
-            .toList();
-    run.trainer.remember(before.subList(Math.max(0, before.size() - Guard.WINDOW), before.size()));
-    run.note();
+    run.trainer.remember(RunLog.lossesUntil(folder, state.step()));
+    run.log.start(state.step());
     return run;
-  }
-
-  /** Writes who takes the run up, once there is something to resume from. */
-  private void note() {
-    metrics.write(
-        new Metrics.Start(
-            "start",
-            step(),
-            Version.current(),
-            Commit.current(),
-            Runtime.version().toString(),
-            System.getProperty("os.name") + " " + System.getProperty("os.arch"),
-            machine.name(),
-            precision,
-            model.parameterCount()));
   }
 
   private static TokenShards open(Path tokens, Tokenizer tokenizer, How how) {
@@ -182,7 +176,9 @@ final class TrainingRun implements AutoCloseable {
         tokens,
         Split.Part.TRAIN,
         tokenizer,
-        damage -> System.err.println("left out: " + damage.getMessage()));
+        damage -> {
+          if (how.ranks().isFirst()) System.err.println("left out: " + damage.getMessage());
+        });
   }
 
   private static void tokenize(
@@ -204,7 +200,7 @@ final class TrainingRun implements AutoCloseable {
 
   /** The loss of the last update; NaN before the first. */
   double loss() {
-    return lastLoss;
+    return log.lastLoss();
   }
 
   /** Updates left out. */
@@ -214,12 +210,17 @@ final class TrainingRun implements AutoCloseable {
 
   /** The losses of the updates taken by this process. */
   List<Double> losses() {
-    return losses;
+    return log.losses();
   }
 
   /** The last score of held-out documents, if there was one. */
   @Nullable TextScore score() {
     return lastScore;
+  }
+
+  /** Whether it stopped because somebody interrupted this process or another. */
+  boolean interrupted() {
+    return trainer.ended();
   }
 
   /**
@@ -229,34 +230,10 @@ final class TrainingRun implements AutoCloseable {
    */
   boolean train(Every every, long until, Interrupt interrupt) {
     long last = Math.min(until, settings.schedule().steps());
-    try (Progress progress = Progress.of("training", last - step())) {
-      long[] began = {System.nanoTime()};
+    try (Progress progress = log.progress("training", last - step())) {
       if (step() < last) {
-        trainer.run(
-            this::batches,
-            new Trainer.Listener() {
-              @Override
-              public boolean stepped(Trainer.Step s) {
-                double seconds = (System.nanoTime() - began[0]) / 1e9;
-                report(s, seconds, last - s.number(), progress);
-                if (s.number() < last) {
-                  if (due(every.eval(), s.number())) evaluate(every, progress, interrupt);
-                  if (due(every.sample(), s.number())) sample(progress);
-                  if (due(every.save(), s.number())) save();
-                }
-                began[0] = System.nanoTime();
-                return s.number() < last && !interrupt.isAsked();
-              }
-
-              @Override
-              public boolean looksAtModel(long n) {
-                return n >= last
-                    || due(every.eval(), n)
-                    || due(every.sample(), n)
-                    || due(every.save(), n);
-              }
-            });
-        evaluate(every, progress, interrupt);
+        trainer.run(new Updates(), new Watch(every, last, interrupt, progress));
+        if (every.eval() > 0 && !trainer.ended()) evaluate(every, progress);
         if (due(every.sample(), step())) sample(progress);
         save();
       }
@@ -264,93 +241,89 @@ final class TrainingRun implements AutoCloseable {
     return step() >= settings.schedule().steps();
   }
 
-  private List<Batch> batches(long number) {
-    List<Batch> batches = new ArrayList<>();
-    for (int i = 0; i < settings.accumulation(); i++) {
-      var next = data.next();
-      batches.add(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+  /** This process's batches. */
+  private final class Updates implements Trainer.BatchSupplier {
+    @Override
+    public List<Batch> batches(long number) {
+      return data.next();
     }
-    return batches;
+
+    @Override
+    public double share(int processes) {
+      return data.share();
+    }
+  }
+
+  /** Reports, evaluates, samples and saves while the model trains. */
+  private final class Watch implements Trainer.Listener {
+    private final Every every;
+    private final long last;
+    private final Interrupt interrupt;
+    private final Progress progress;
+    private long began = System.nanoTime();
+
+    Watch(Every every, long last, Interrupt interrupt, Progress progress) {
+      this.every = every;
+      this.last = last;
+      this.interrupt = interrupt;
+      this.progress = progress;
+    }
+
+    @Override
+    public boolean stepped(Trainer.Step s) {
+      long n = s.number();
+      log.step(s, (System.nanoTime() - began) / 1e9, last - n, progress);
+      if (n < last) {
+        if (due(every.eval(), n) && !interrupt.isAsked()) evaluate(every, progress);
+        if (due(every.sample(), n)) sample(progress);
+        if (due(every.save(), n)) save();
+      }
+      began = System.nanoTime();
+      return n < last;
+    }
+
+    @Override
+    public boolean looksAtModel(long n) {
+      return n >= last || due(every.eval(), n) || due(every.sample(), n) || due(every.save(), n);
+    }
+
+    @Override
+    public boolean asksToEnd() {
+      return interrupt.isAsked();
+    }
   }
 
   private static boolean due(int every, long step) {
     return every > 0 && step % every == 0;
   }
 
-  private void report(Trainer.Step s, double seconds, long stepsLeft, Progress progress) {
-    pace.update(s.tokens(), seconds);
-    progress.advance(1);
-    String skipped = s.skipped();
-    if (skipped != null) {
-      metrics.write(new Metrics.Skipped("skipped", s.number(), skipped));
-      progress.say("step " + s.number() + " left out: " + skipped);
-      return;
-    }
-    lastLoss = s.loss();
-    losses.add(lastLoss);
-    long left = stepsLeft * s.tokens();
-    metrics.write(
-        new Metrics.Step(
-            "step",
-            s.number(),
-            s.loss(),
-            s.gradientNorm(),
-            s.learningRate(),
-            s.tokens(),
-            seconds,
-            pace.tokensPerSecond(),
-            pace.utilisation(),
-            pace.remaining(left)));
-    progress.note(pace.words(s.loss(), left));
-    if (events == null) return;
-    Map<String, Double> values = new LinkedHashMap<>();
-    values.put("train/loss", s.loss());
-    values.put("train/gradient_norm", s.gradientNorm());
-    values.put("train/learning_rate", s.learningRate());
-    values.put("train/tokens_per_second", pace.tokensPerSecond());
-    Double share = pace.utilisation();
-    if (share != null) values.put("train/mfu", share);
-    events.scalars(s.number(), System.currentTimeMillis() / 1e3, values);
-  }
-
-  private void evaluate(Every every, Progress progress, Interrupt interrupt) {
-    if (heldOut == null || every.eval() == 0 || interrupt.isAsked()) return;
+  private void evaluate(Every every, Progress progress) {
+    if (heldOut == null) return;
     TextScorer scorer = new TextScorer(model, tokenizer, every.evalTokens());
     scorer.add(heldOut);
     TextScore score = scorer.score();
     lastScore = score;
-    metrics.write(
-        new Metrics.Evaluation(
-            "evaluation", step(), score.bitsPerByte(), score.perplexity(), score.bytes()));
-    if (events != null) {
-      Map<String, Double> value = Map.of("held_out/bits_per_byte", score.bitsPerByte());
-      events.scalars(step(), System.currentTimeMillis() / 1e3, value);
-    }
-    progress.say(
-        String.format(
-            Locale.ROOT,
-            "step %d: loss %.4f, held out %.4f bits per byte",
-            step(),
-            lastLoss,
-            score.bitsPerByte()));
+    log.score(step(), score, progress);
   }
 
   private void sample(Progress progress) {
+    if (!ranks.isFirst()) return;
     Sampler sampler = Sampler.random(0.8, 0, 0.95, step());
     String text = new TextGenerator(model, tokenizer).complete("", SAMPLE_TOKENS, sampler);
-    metrics.write(new Metrics.Sample("sample", step(), text));
-    progress.say("step " + step() + " writes:" + System.lineSeparator() + text.indent(2));
+    log.sample(step(), text, progress);
   }
 
+  /** The same files, however many processes share the optimizer's state. */
   private void save() {
+    trainer.optimizer().collect();
+    if (!ranks.isFirst()) return;
     TrainingState state = new TrainingState(step(), data.position(), settings);
     Checkpoint.save(folder.model(), model, tokenizer, trainer.optimizer(), state);
   }
 
   @Override
   public void close() {
-    metrics.close();
-    if (events != null) events.close();
+    log.close();
     trainer.close();
     model.close();
     shards.close();

@@ -41,6 +41,14 @@ record Cli(int exitCode, String out, String err) {
 
   /** Runs the command in a JVM of its own, which can be killed; what it says is dropped. */
   static Process start(Object... args) throws IOException {
+    return builder(args)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
+  }
+
+  /** The command in a JVM of its own, not started. */
+  static ProcessBuilder builder(Object... args) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -51,9 +59,6 @@ record Cli(int exitCode, String out, String err) {
                 System.getProperty("java.class.path"),
                 Main.class.getName()));
     for (Object arg : args) command.add(arg.toString());
-    return new ProcessBuilder(command)
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
+    return new ProcessBuilder(command);
   }
 }

@@ -51,7 +51,11 @@ public final class Main implements Runnable {
   /** Whole training steps. */
   @Command(
       name = "train",
-      description = "Tokens per second of whole training steps, by model family.")
+      description = {
+        "Tokens per second of whole training steps, by model family.",
+        "One of several processes by RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT,"
+            + " it takes a batch of that shape beside theirs, and the first counts all tokens."
+      })
   static final class Train implements Callable<Integer> {
     @Option(
         names = "--size",

@@ -62,21 +62,30 @@ public final class TokenBatches implements BatchSource {
 
   @Override
   public Batch next() {
-    long[] shape = {batch, length};
+    return next(batch);
+  }
+
+  /** The same with another number of sequences, {@code rows}. */
+  public Batch next(int rows) {
+    long[] shape = {rows, length};
     TensorOptions int64 = new TensorOptions(ScalarType.Long);
     Tensor inputs = torch.empty(shape, int64, null); // (B, T)
     Tensor targets = torch.empty(shape, int64, null); // (B, T)
     MemorySegment in = memory(inputs);
     MemorySegment out = memory(targets);
     long row = 8L * length;
-    for (int b = 0; b < batch; b++) {
+    for (int b = 0; b < rows; b++) {
       readWindow(in.asSlice(b * row, row), out.asSlice(b * row, row));
-      if (++window == windows()) {
-        window = 0;
-        epoch++;
-      }
+      skip(1);
     }
     return new Batch(inputs, targets);
+  }
+
+  /** Passes over as many sequences, reading nothing. */
+  public void skip(long sequences) {
+    long next = window + sequences;
+    epoch += next / windows();
+    window = next % windows();
   }
 
   private void readWindow(MemorySegment inputs, MemorySegment targets) {

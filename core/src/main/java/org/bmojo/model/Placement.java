@@ -27,12 +27,23 @@ public record Placement(String device, ScalarType type) {
    * @throws BadInput if there is no such device or type here
    */
   public static Placement of(String device, @Nullable String precision) {
-    String name = device.equals("cuda") ? "cuda:0" : device;
+    return of(device, precision, 0);
+  }
+
+  /**
+   * The same for one of several processes on a machine.
+   *
+   * @param local which of them; {@code cuda} is the GPU of that number, or the only one it sees
+   */
+  public static Placement of(String device, @Nullable String precision, int local) {
+    boolean any = device.equals("cuda");
+    boolean only = any && CudaRoom.unavailable() == null && torch.cuda_device_count() == 1;
+    String name = any ? "cuda:" + (only ? 0 : local) : device;
     boolean gpu = name.matches("cuda:\\d+");
     if (!gpu && !name.equals("cpu")) {
       throw new BadInput("device " + device, "expected cpu, cuda or cuda:N", "Correct it");
     }
-    if (gpu) requireGpu(device, Integer.parseInt(name.substring(5)));
+    if (gpu) requireGpu(any && local == 0 ? device : name, Integer.parseInt(name.substring(5)));
     String wanted = precision == null ? (gpu ? "bf16" : "fp32") : precision;
     return switch (wanted.toLowerCase(Locale.ROOT)) {
       case "bf16" -> new Placement(name, ScalarType.BFloat16);

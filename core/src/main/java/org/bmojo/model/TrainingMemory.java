@@ -65,6 +65,12 @@ public record TrainingMemory(
         element * (logits + headWeight) + 4 * headWeight);
   }
 
+  /** Of each of several processes that train together: they share out the moments. */
+  public TrainingMemory sharedBy(int processes) {
+    return new TrainingMemory(
+        weights, masters, Math.ceilDiv(moments, processes), gradients, activations, head);
+  }
+
   /** All together. */
   public long total() {
     return weights + masters + moments + gradients + activations + head;

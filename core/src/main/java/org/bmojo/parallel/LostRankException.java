@@ -1,18 +1,25 @@
 package org.bmojo.parallel;
 
+import org.jspecify.annotations.Nullable;
+
 /** Another process of the group is gone, or did not come in time; this one cannot go on. */
 public final class LostRankException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  LostRankException(Ranks ranks, RuntimeException cause) {
+  LostRankException(Ranks ranks, String who, @Nullable Exception cause) {
     super(
         "rank "
             + ranks.rank()
             + " of "
             + ranks.size()
-            + " lost another ("
-            + String.valueOf(cause.getMessage()).lines().findFirst().orElse("")
-            + "). The last checkpoint is intact: resume, with as many processes as are left",
+            + " lost "
+            + who
+            + (cause == null ? "" : " (" + firstLine(cause) + ")")
+            + ". The last checkpoint is intact: resume, with as many processes as are left",
         cause);
+  }
+
+  private static String firstLine(Exception cause) {
+    return String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
   }
 }

@@ -168,6 +168,20 @@ public final class Parameter extends Var implements AutoCloseable {
   }
 
   /**
+   * Moves its value to {@code place}.
+   *
+   * @param place of the value's shape and type, dense
+   */
+  public void valueInto(Tensor place) {
+    if (!Arrays.equals(Shapes.of(place), Shapes.of(value()))) {
+      throw new IllegalStateException("a place of another shape");
+    }
+    place.copy_(value());
+    replace(place);
+    borrowed = false;
+  }
+
+  /**
    * Takes {@code place} for the buffer of its gradient. Nothing must have flowed here yet.
    *
    * @param place of the master's shape and type, dense

@@ -4,8 +4,12 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -35,23 +39,31 @@ public final class Tape implements AutoCloseable {
     Var run(Tape tape, Var x);
   }
 
+  private static final Consumer<Parameter> NOBODY = _ -> {};
+
   private final boolean recording;
+  private final @Nullable Tape outer; // which has what runs here as one entry
   private double scale = 1; // of the backward pass under way
+
+  /** Before which entry each parameter was first read: it has its whole gradient after that. */
+  private final Map<Parameter, Integer> firstReads = new IdentityHashMap<>();
+
   private final List<Entry> entries = new ArrayList<>();
   private final List<Var> extraLosses = new ArrayList<>();
 
-  private Tape(boolean recording) {
+  private Tape(boolean recording, @Nullable Tape outer) {
     this.recording = recording;
+    this.outer = outer;
   }
 
   /** A tape for training. */
   public static Tape recording() {
-    return new Tape(true);
+    return new Tape(true, null);
   }
 
   /** A tape that notes nothing: for evaluation and generation. */
   public static Tape off() {
-    return new Tape(false);
+    return new Tape(false, null);
   }
 
   /** Whether anything is noted. */
@@ -78,11 +90,21 @@ public final class Tape implements AutoCloseable {
    * @return the output as a variable
    */
   public Var record(Tensor output, List<Var> inputs, List<Tensor> kept, Backward backward) {
+    reads(inputs);
     if (!recording || inputs.stream().noneMatch(Var::needsGradient)) return Var.constant(output);
     kept.forEach(Tensor::retainReference);
     Var result = new Var(output, true);
     entries.add(new Entry(result, kept, backward));
     return result;
+  }
+
+  /** Notes which parameters the next entry reads. */
+  void reads(List<Var> inputs) {
+    if (outer != null) outer.reads(inputs);
+    if (!recording) return;
+    for (Var input : inputs) {
+      if (input instanceof Parameter p) firstReads.putIfAbsent(p, entries.size());
+    }
   }
 
   /**
@@ -94,7 +116,7 @@ public final class Tape implements AutoCloseable {
   public Var recomputed(Var x, Part part) {
     if (!recording) return part.run(this, x);
     try (Scope scope = new Scope();
-        Tape off = off()) {
+        Tape off = new Tape(false, this)) {
       Tensor input = x.value();
       Tensor output = scope.keep(part.run(off, x.detached()).value());
       input.retainReference();
@@ -107,7 +129,7 @@ public final class Tape implements AutoCloseable {
                 Var again = Var.leaf(input);
                 try (Tape inner = recording()) {
                   Var y = part.run(inner, again);
-                  inner.play(y, dy, scale);
+                  inner.play(y, dy, scale, NOBODY);
                 }
                 Tensor gradient = again.gradient();
                 if (gradient != null) x.addGradient(gradient);
@@ -138,13 +160,24 @@ public final class Tape implements AutoCloseable {
    * @param scale 1, or 1/n when n passes are accumulated
    */
   public void backward(Var loss, double scale) {
+    backward(loss, scale, NOBODY);
+  }
+
+  /**
+   * The same.
+   *
+   * @param whole is told of each parameter that took part as soon as no more will flow there
+   */
+  public void backward(Var loss, double scale, Consumer<Parameter> whole) {
     try (Scope scope = new Scope()) {
-      play(loss, torch.ones_like(loss.value()).mul(scalar(scale)), scale);
+      play(loss, torch.ones_like(loss.value()).mul(scalar(scale)), scale, whole);
     }
   }
 
-  private void play(Var output, Tensor gradientOfOutput, double scale) {
+  private void play(Var output, Tensor gradientOfOutput, double scale, Consumer<Parameter> whole) {
     this.scale = scale;
+    Map<Integer, List<Parameter>> last = new HashMap<>();
+    firstReads.forEach((p, at) -> last.computeIfAbsent(at, _ -> new ArrayList<>()).add(p));
     try (Scope scope = new Scope()) {
       output.addGradient(gradientOfOutput);
       for (Var extra : extraLosses) {
@@ -159,6 +192,7 @@ public final class Tape implements AutoCloseable {
       } finally {
         entry.release();
       }
+      last.getOrDefault(entries.size(), List.of()).forEach(whole);
     }
     close();
   }
@@ -168,5 +202,6 @@ public final class Tape implements AutoCloseable {
     while (!entries.isEmpty()) entries.removeLast().release();
     extraLosses.forEach(v -> v.value().releaseReference());
     extraLosses.clear();
+    firstReads.clear();
   }
 }

@@ -29,6 +29,7 @@ public final class TorchFunction {
   public static Var apply(Tape tape, Function<Tensor[], Tensor> function, Var... inputs) {
     List<Var> list = List.of(inputs);
     if (!tape.isRecording() || list.stream().noneMatch(Var::needsGradient)) {
+      tape.reads(list);
       Tensor[] values = list.stream().map(Var::value).toArray(Tensor[]::new);
       try (Scope scope = new Scope()) {
         return Var.constant(scope.keep(function.apply(values)));

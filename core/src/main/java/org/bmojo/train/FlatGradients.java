@@ -10,25 +10,22 @@ import java.util.Map;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
-import org.bmojo.parallel.Group;
 import org.bmojo.tape.Parameter;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * All gradients side by side, one tensor for each type of numbers (as a rule there is one): memory
- * that is asked for once, and that one collective can sum.
+ * that is asked for once.
  */
 final class FlatGradients implements AutoCloseable {
   /** Elements that a gradient's start is rounded up to, for kernels that read whole vectors. */
   private static final long ALIGNMENT = 32;
 
-  private final List<Parameter> parameters;
   private final List<Owned> flat = new ArrayList<>();
 
   /** Gives every parameter its place. */
   FlatGradients(Collection<Parameter> parameters) {
-    this.parameters = List.copyOf(parameters);
     Map<ScalarType, List<Parameter>> byType = new LinkedHashMap<>();
     for (Parameter p : parameters) {
       ScalarType type = p.master().scalar_type().intern();
@@ -51,12 +48,6 @@ final class FlatGradients implements AutoCloseable {
 
   private static long padded(long count) {
     return Math.ceilDiv(count, ALIGNMENT) * ALIGNMENT;
-  }
-
-  /** Replaces all gradients by their sums over the group; nothing flowed counts as zero. */
-  void sumOver(Group group) {
-    parameters.forEach(Parameter::requireGradient);
-    flat.forEach(all -> group.sum(all.get()));
   }
 
   @Override

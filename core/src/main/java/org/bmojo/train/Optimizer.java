@@ -1,21 +1,13 @@
 package org.bmojo.train;
 
-import static org.bmojo.kernels.torch.Tensors.scalar;
-import static org.bmojo.kernels.torch.Tensors.zeros;
-
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.AdamW;
-import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
-import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.parallel.Group;
 import org.bmojo.tape.Parameter;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -48,28 +40,27 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
-  private record Moments(Owned first, Owned second) {}
-
   private final Settings settings;
   private final Map<String, Parameter> parameters;
-  private final Map<String, Moments> moments = new LinkedHashMap<>();
-  private final FlatGradients gradients;
-  private List<AdamW.Slot> slots = List.of();
+  private final Moments moments;
   private long steps;
 
   /** Starts from zero moments. */
   public Optimizer(Map<String, Parameter> parameters, Settings settings) {
-    this.parameters = parameters;
+    this(parameters, settings, null);
+  }
+
+  /**
+   * Starts from zero moments, which the processes of {@code group} share out among themselves: all
+   * make the same calls.
+   */
+  Optimizer(Map<String, Parameter> parameters, Settings settings, @Nullable Group group) {
     this.settings = settings;
-    try (Scope scope = new Scope()) {
-      parameters.forEach((name, p) -> {
-        p.own(); // Steps are written into the weights.
-        Tensor w = p.master();
-        long[] shape = Shapes.of(w);
-        moments.put(name, new Moments(new Owned(zeros(w, shape)), new Owned(zeros(w, shape))));
-      });
-    }
-    gradients = new FlatGradients(parameters.values());
+    this.parameters = parameters;
+    moments =
+        group == null
+            ? new WholeMoments(parameters, settings.decay)
+            : new ShardedMoments(parameters, settings.decay, group);
   }
 
   /** Updates taken so far. */
@@ -84,42 +75,52 @@ public final class Optimizer implements AutoCloseable {
    */
   public double step(double learningRate) {
     try (Scope scope = new Scope()) {
-      double norm = queue(learningRate, null, Double.POSITIVE_INFINITY).item_double();
-      if (!Double.isFinite(norm)) undo();
-      return norm;
+      Tensor norm = gradientNorm();
+      queue(learningRate, norm);
+      double waited = norm.item_double();
+      if (!Double.isFinite(waited)) undo();
+      return waited;
+    }
+  }
+
+  /** Nothing more flows to {@code p} in this update: processes may begin to sum its gradient. */
+  void whole(Parameter p) {
+    moments.whole(p);
+  }
+
+  /**
+   * The norm of the gradients that this process updates with: of all processes' sums, for its part.
+   *
+   * @return a float64 scalar where the gradients are
+   */
+  Tensor gradientNorm() {
+    try (Scope scope = new Scope()) {
+      moments.gather();
+      List<AdamW.Slot> slots = moments.slots();
+      return scope.keep(Kernels.of(slots.getFirst().weight()).adamW().gradientNorm(slots));
     }
   }
 
   /**
-   * The same without waiting for a GPU: the update counts, whatever the norm turns out to be.
+   * One update without waiting for a GPU: it counts, whatever the norm turns out to be.
    *
-   * @param loss a scalar that must be finite as well for anything to be updated, or null
-   * @param limit and no greater than this
-   * @return the norm, a float64 scalar where the gradients are; NaN if the loss is not finite or
-   *     too great
+   * @param norm of all gradients, a float64 scalar where they are; where it is no finite number,
+   *     nothing is updated
    */
-  Tensor queue(double learningRate, @Nullable Tensor loss, double limit) {
+  void queue(double learningRate, Tensor norm) {
     try (Scope scope = new Scope()) {
-      List<AdamW.Slot> now = slots();
-      AdamW adamW = Kernels.of(now.getFirst().weight()).adamW();
-      Tensor norm = adamW.gradientNorm(now);
-      if (loss != null) norm = norm.add(loss.mul(scalar(0)));
-      if (loss != null && Double.isFinite(limit)) {
-        norm = norm.masked_fill(loss.gt(new Scalar(limit)), new Scalar(Double.NaN));
-      }
+      List<AdamW.Slot> slots = moments.slots();
       steps++;
-      var all =
-          new AdamW.Settings(
-              learningRate, settings.beta1, settings.beta2, settings.eps, steps, settings.clip);
-      adamW.step(now, all, norm);
+      Kernels.of(slots.getFirst().weight())
+          .adamW()
+          .step(
+              slots,
+              new AdamW.Settings(
+                  learningRate, settings.beta1, settings.beta2, settings.eps, steps, settings.clip),
+              norm);
+      moments.spread();
       clearGradients();
-      return scope.keep(norm);
     }
-  }
-
-  /** Adds up the gradients of all processes. */
-  void sumOver(Group group) {
-    gradients.sumOver(group);
   }
 
   /** Takes an update back that turned out to have changed nothing. */
@@ -127,48 +128,35 @@ public final class Optimizer implements AutoCloseable {
     steps--;
   }
 
-  /** What has a gradient: the same list as long as these are the same. */
-  private List<AdamW.Slot> slots() {
-    List<AdamW.Slot> found = new ArrayList<>();
-    parameters.forEach((name, p) -> {
-      Tensor gradient = p.gradient();
-      Moments m = moments.get(name);
-      if (gradient == null || m == null) return;
-      double decay = p.decays() ? settings.decay : 0;
-      Tensor copy = p.isMixed() ? p.value() : null;
-      found.add(new AdamW.Slot(p.master(), copy, gradient, m.first.get(), m.second.get(), decay));
-    });
-    if (found.isEmpty()) throw new IllegalStateException("no parameter has a gradient");
-    if (!found.equals(slots)) slots = List.copyOf(found);
-    return slots;
-  }
-
   /** Forgets the gradients at hand. */
   public void clearGradients() {
     parameters.values().forEach(Parameter::clearGradient);
   }
 
-  /** The moments by name, {@code NAME.first} and {@code NAME.second}: what a checkpoint keeps. */
+  /**
+   * Has the first process's weights and {@link #state} whole until the next update, whatever other
+   * processes have of them; all must call it.
+   */
+  public void collect() {
+    moments.collect();
+  }
+
+  /**
+   * The moments by name, {@code NAME.first} and {@code NAME.second}: what a checkpoint keeps. Among
+   * processes {@link #collect} comes first.
+   */
   public Map<String, Tensor> state() {
-    Map<String, Tensor> state = new LinkedHashMap<>();
-    moments.forEach((name, m) -> {
-      state.put(name + ".first", m.first.get());
-      state.put(name + ".second", m.second.get());
-    });
-    return state;
+    return moments.state();
   }
 
   /** Continues after {@code steps} updates, the moments having been filled in. */
   public void resumeAt(long steps) {
     this.steps = steps;
+    moments.restored();
   }
 
   @Override
   public void close() {
-    for (Moments m : moments.values()) {
-      m.first.close();
-      m.second.close();
-    }
-    gradients.close();
+    moments.close();
   }
 }

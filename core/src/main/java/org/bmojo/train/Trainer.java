@@ -16,7 +16,9 @@ import org.bmojo.parallel.Group;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -44,8 +46,13 @@ public final class Trainer implements AutoCloseable {
 
   /** Makes the batches of one update, in the caller's scope; more than one are accumulated. */
   public interface BatchSupplier {
-    /** The batches of update {@code number}. */
+    /** The batches of update {@code number}; among processes, those of this one. */
     List<Batch> batches(long number);
+
+    /** What of an update's labelled tokens they have, if there are so many processes. */
+    default double share(int processes) {
+      return 1.0 / processes;
+    }
   }
 
   /**
@@ -62,6 +69,11 @@ public final class Trainer implements AutoCloseable {
     default boolean looksAtModel(long number) {
       return false;
     }
+
+    /** Whether this process is to end. If one of several is, all stop after the same update. */
+    default boolean asksToEnd() {
+      return false;
+    }
   }
 
   private final Trainable model;
@@ -69,6 +81,7 @@ public final class Trainer implements AutoCloseable {
   private final Schedule schedule;
   private final Guard.Watch watch;
   private final @Nullable Group group;
+  private boolean ended;
 
   /** Trains {@code model} in place; stops where the loss is no number. */
   public Trainer(Trainable model, Optimizer.Settings settings, Schedule schedule) {
@@ -77,7 +90,7 @@ public final class Trainer implements AutoCloseable {
 
   /**
    * Trains {@code model} in place, perhaps together with other processes, each on batches of its
-   * own. The mean of every process counts the same, whatever it has labelled.
+   * own. They share out the optimizer's state, and overlap their sums with the backward pass.
    *
    * @param guard says which updates are left out: the same ones in all processes
    * @param group in which all begin with the first one's weights; null for none
@@ -89,7 +102,7 @@ public final class Trainer implements AutoCloseable {
       Guard guard,
       @Nullable Group group) {
     this.model = model;
-    this.optimizer = new Optimizer(model.parameters(), settings);
+    this.optimizer = new Optimizer(model.parameters(), settings, group);
     this.schedule = schedule;
     this.watch = new Guard.Watch(guard);
     this.group = group;
@@ -109,6 +122,11 @@ public final class Trainer implements AutoCloseable {
   /** Updates left out so far. */
   public long skipped() {
     return watch.skipped();
+  }
+
+  /** Whether some process asked for an end, and all have stopped. */
+  public boolean ended() {
+    return ended;
   }
 
   /** The optimizer, for checkpoints. */
@@ -137,10 +155,14 @@ public final class Trainer implements AutoCloseable {
     boolean on = true;
     try {
       while (on && optimizer.steps() < schedule.steps()) {
-        Pending next = queue(data);
+        Pending next = queue(data, listener.asksToEnd());
         queued.add(next);
         int under = ahead && !listener.looksAtModel(next.number) ? 1 : 0;
-        while (on && queued.size() > under) on = listener.stepped(finish(queued.remove()));
+        while (on && queued.size() > under) {
+          on = listener.stepped(finish(queued.remove()));
+          if (group == null && listener.asksToEnd()) ended = true;
+          on &= !ended;
+        }
       }
       while (!queued.isEmpty()) listener.stepped(finish(queued.remove()));
     } finally {
@@ -154,43 +176,61 @@ public final class Trainer implements AutoCloseable {
    * @throws DivergedException if the guard refuses the update; nothing was updated with it
    */
   public Step step(BatchSupplier data) {
-    return finish(queue(data));
+    return finish(queue(data, false));
   }
 
-  /** An update that the device may not have reached yet; its numbers are loss and norm. */
+  /**
+   * An update that the device may not have reached yet; its numbers are loss, norm and how many
+   * processes ask for an end.
+   */
   private record Pending(long number, double rate, long tokens, double limit, Later numbers) {}
 
-  private Pending queue(BatchSupplier data) {
+  private Pending queue(BatchSupplier data, boolean end) {
     long number = optimizer.steps() + 1;
     long tokens = 0;
     try (Scope scope = new Scope()) {
       List<Batch> batches = data.batches(number);
       long labelled = batches.stream().mapToLong(Batch::labelled).sum();
-      int processes = group == null ? 1 : group.ranks().size();
+      double ours = group == null ? 1 : data.share(group.ranks().size());
       Tensor loss = null;
       for (Batch batch : batches) {
         // Every labelled token counts the same, whatever batch it came in.
-        double share = (double) batch.labelled() / Math.max(1, labelled) / processes;
+        double share = (double) batch.labelled() / Math.max(1, labelled) * ours;
+        boolean last = batch == batches.getLast();
         try (Scope pass = new Scope();
             Tape tape = Tape.recording()) {
           Var mean = model.loss(tape, batch);
           Tensor part = mean.value().to(ScalarType.Double).mul(scalar(share));
           loss = pass.keep(loss == null ? part : loss.add(part));
           tokens += batch.tokens();
-          tape.backward(mean, share);
+          if (last) tape.backward(mean, share, optimizer::whole);
+          else tape.backward(mean, share);
         }
       }
       if (loss == null) throw new IllegalStateException("an update without batches");
+      Tensor norm = optimizer.gradientNorm();
+      Tensor asked = torch.full_like(loss, scalar(end ? 1 : 0));
       if (group != null) {
-        group.sum(loss);
-        optimizer.sumOver(group);
+        Tensor sums = stack(0, loss, norm.square(), asked);
+        group.sum(sums);
+        loss = sums.select(0, 0);
+        norm = sums.select(0, 1).sqrt();
+        asked = sums.select(0, 2);
       }
       double rate = schedule.rate(number);
       double limit = watch.limit(); // On a GPU, without the update that is under way.
-      Tensor norm = optimizer.queue(rate, loss, limit);
-      Later numbers = new Later(stack(0, loss, norm));
-      return new Pending(number, rate, tokens * processes, limit, numbers);
+      norm = accepted(norm, loss, limit);
+      optimizer.queue(rate, norm);
+      Later numbers = new Later(stack(0, loss, norm, asked));
+      return new Pending(number, rate, Math.round(tokens / ours), limit, numbers);
     }
+  }
+
+  /** The norm; no number, so that nothing is updated, where the loss is none or is too high. */
+  private static Tensor accepted(Tensor norm, Tensor loss, double limit) {
+    Tensor finite = norm.add(loss.mul(scalar(0)));
+    if (!Double.isFinite(limit)) return finite;
+    return finite.masked_fill(loss.gt(new Scalar(limit)), new Scalar(Double.NaN));
   }
 
   private Step finish(Pending pending) {
@@ -199,6 +239,7 @@ public final class Trainer implements AutoCloseable {
       numbers = later.get();
     }
     double loss = numbers[0], norm = numbers[1];
+    ended |= numbers[2] > 0;
     String wrong = wrong(loss, norm, pending.limit);
     if (wrong == null) {
       watch.accept(loss);

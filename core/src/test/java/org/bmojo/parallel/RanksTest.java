@@ -3,6 +3,7 @@ package org.bmojo.parallel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.HashMap;
 import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.junit.jupiter.api.Test;
@@ -51,6 +52,39 @@ class RanksTest {
             "MASTER_PORT",
             "1");
     assertThat(Ranks.of(mpi)).isEqualTo(new Ranks(1, 2, 0, "a", 1));
+  }
+
+  @Test
+  void whatALauncherLeavesOutIsKnown() {
+    Map<String, String> slurm =
+        Map.of(
+            "SLURM_PROCID", "1",
+            "SLURM_NTASKS", "2",
+            "SLURM_LOCALID", "0",
+            "SLURM_LAUNCH_NODE_IPADDR", "10.0.0.13");
+    assertThat(Ranks.of(slurm)).isEqualTo(new Ranks(1, 2, 0, "10.0.0.13", 29500));
+    Map<String, String> mpi =
+        Map.of(
+            "OMPI_COMM_WORLD_RANK", "1",
+            "OMPI_COMM_WORLD_SIZE", "2",
+            "OMPI_COMM_WORLD_LOCAL_RANK", "1",
+            "OMPI_COMM_WORLD_LOCAL_SIZE", "2");
+    assertThat(Ranks.of(mpi)).isEqualTo(new Ranks(1, 2, 1, "127.0.0.1", 29500));
+  }
+
+  /** torchrun listens at the port itself, and keeps what earlier attempts wrote. */
+  @Test
+  void torchrunListensItself() {
+    Map<String, String> environment = new HashMap<>();
+    environment.putAll(Map.of("RANK", "0", "WORLD_SIZE", "2", "LOCAL_RANK", "0"));
+    environment.putAll(Map.of("MASTER_ADDR", "node-0", "MASTER_PORT", "29400"));
+    Ranks first = Ranks.of(environment);
+    assertThat(first.launcherServes()).isFalse();
+    environment.put("TORCHELASTIC_USE_AGENT_STORE", "True");
+    environment.put("TORCHELASTIC_RESTART_COUNT", "3");
+    Ranks told = Ranks.of(environment);
+    assertThat(told.launcherServes()).isTrue();
+    assertThat(told.key("a")).isNotEqualTo(first.key("a")).contains("3");
   }
 
   @Test

@@ -7,17 +7,23 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cuda.Gpu;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
 import org.bmojo.model.Presets;
+import org.bmojo.parallel.Group;
+import org.bmojo.parallel.LostRankException;
+import org.bmojo.parallel.Ranks;
+import org.bmojo.train.Guard;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
 import org.bmojo.train.Trainer;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch_cuda;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tokens per second of whole training steps: forward, backward, clipping and AdamW, on random ids.
@@ -29,13 +35,29 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * <p>A step's time is what passes between the ends of two steps while the next ones are queued, as
  * in a run; the median of {@value #STEPS} after {@value #WARM}. Beside it stands how long the
  * thread that queues the work was busy: as long as that is less, no GPU waits.
+ *
+ * <p>Started as one of several processes ({@code RANK}, {@code WORLD_SIZE}, {@code LOCAL_RANK},
+ * {@code MASTER_ADDR}, {@code MASTER_PORT}) it trains with the others, each on a batch of that
+ * shape, and the first prints the tokens per second of all.
  */
 public final class TrainLab {
   private static final int WARM = 5, STEPS = 15, VOCABULARY = 50_304;
 
   private static final int PROFILED = WARM + STEPS - 4;
 
-  private TrainLab() {}
+  private final Placement placement;
+  private final boolean gpu;
+  private final @Nullable Group group;
+  private final Ranks ranks;
+  private final boolean profiled;
+
+  private TrainLab(Placement placement, @Nullable Group group, boolean profiled) {
+    this.placement = placement;
+    this.gpu = placement.libtorch().is_cuda();
+    this.group = group;
+    this.ranks = group == null ? Ranks.ALONE : group.ranks();
+    this.profiled = profiled;
+  }
 
   /**
    * Prints the table.
@@ -50,15 +72,28 @@ public final class TrainLab {
     if (sides.length != 2 || !sides[0].matches("\\d{1,6}") || !sides[1].matches("\\d{1,8}")) {
       throw new BadInput("shape " + shape, "expected BxT, such as 16x2048", "Correct it");
     }
-    boolean gpu = torch.cuda_is_available();
-    System.out.printf(
-        "%-12s %11s %9s %9s %9s %9s %9s%n",
-        "model", "parameters", "ms", "host ms", "tokens/s", "loss", "peak GB");
+    Ranks ranks = Ranks.of(System.getenv());
+    Placement placement =
+        torch.cuda_is_available() ? Placement.of("cuda", "bf16", ranks.local()) : Placement.CPU;
+    if (placement.libtorch().is_cuda()) Gpu.ask(placement.libtorch().index()); // now the current
+    if (ranks.isFirst()) {
+      System.out.printf(
+          "%-12s %11s %9s %9s %9s %9s %9s%n",
+          "model", "parameters", "ms", "host ms", "tokens/s", "loss", "peak GB");
+    }
+    try (Group group =
+        ranks.areMany() ? Group.join(ranks, placement.libtorch(), Group.PATIENCE) : null) {
+      TrainLab lab = new TrainLab(placement, group, profile);
+      lab.run(chosen, Integer.parseInt(sides[0]), Integer.parseInt(sides[1]), families);
+      if (group != null) group.leave();
+    }
+  }
+
+  private void run(Presets.Size size, int batch, int context, List<String> families) {
     for (Presets.Family family : Presets.Family.values()) {
       String name = family.name().toLowerCase(Locale.ROOT).replace('_', '-');
       if (!families.isEmpty() && !families.contains(name)) continue;
-      ModelConfig config = Presets.of(family, chosen, VOCABULARY);
-      time(name, config, Integer.parseInt(sides[0]), Integer.parseInt(sides[1]), gpu, profile);
+      time(name, Presets.of(family, size, VOCABULARY), batch, context);
     }
   }
 
@@ -69,20 +104,20 @@ public final class TrainLab {
     throw new BadInput("size " + label, "expected 130m, 370m, 790m or 1.4b", "Correct it");
   }
 
-  private static void time(
-      String name, ModelConfig config, int batch, int context, boolean gpu, boolean profiled) {
+  private void time(String name, ModelConfig config, int batch, int context) {
     Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, WARM + STEPS);
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
       if (gpu) {
-        model.place(Placement.of("cuda", "bf16"), true);
-        torch_cuda.getAllocator().resetPeakStats((byte) 0);
+        model.place(placement, true);
+        torch_cuda.getAllocator().resetPeakStats(placement.libtorch().index());
       }
       List<Double> times = new ArrayList<>();
       List<Double> losses = new ArrayList<>();
       double host;
-      try (Trainer trainer = new Trainer(model, Optimizer.Settings.STANDARD, schedule)) {
-        Batch data = random(batch, context);
+      try (Trainer trainer =
+          new Trainer(model, Optimizer.Settings.STANDARD, schedule, Guard.STANDARD, group)) {
+        Batch data = random(batch, context, ranks.rank());
         KernelProfile[] profile = new KernelProfile[1];
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         long[] last = {System.nanoTime()};
@@ -93,7 +128,8 @@ public final class TrainLab {
               long now = System.nanoTime();
               if (step.number() > WARM) times.add((now - last[0]) / 1e6);
               last[0] = now;
-              if (profiled && step.number() == PROFILED) profile[0] = KernelProfile.start();
+              if (profiled && ranks.isFirst() && step.number() == PROFILED)
+                profile[0] = KernelProfile.start();
               if (step.number() <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
               busy[1] = threads.getCurrentThreadCpuTime();
               losses.add(step.loss());
@@ -104,27 +140,36 @@ public final class TrainLab {
       }
       times.sort(null);
       double median = times.get(times.size() / 2);
+      if (!ranks.isFirst()) return;
       System.out.printf(
           "%-12s %,11d %9.1f %9.1f %,9.0f %9.4f %9.1f%n",
           name,
           model.parameterCount(),
           median,
           host,
-          batch * (double) context / median * 1e3,
+          ranks.size() * batch * (double) context / median * 1e3,
           losses.getLast(),
           gpu ? peakBytes() / 1e9 : Double.NaN);
+    } catch (LostRankException e) {
+      throw e;
     } catch (RuntimeException e) {
+      if (ranks.areMany()) throw e; // The others are waiting.
       System.out.printf("%-12s %s%n", name, e.getMessage());
+    } finally {
+      if (gpu) torch_cuda.getAllocator().emptyCache();
     }
-    if (gpu) torch_cuda.getAllocator().emptyCache();
   }
 
-  private static double peakBytes() {
-    return torch_cuda.getAllocator().getDeviceStats((byte) 0).allocated_bytes().peak();
+  private double peakBytes() {
+    return torch_cuda
+        .getAllocator()
+        .getDeviceStats(placement.libtorch().index())
+        .allocated_bytes()
+        .peak();
   }
 
-  private static Batch random(int batch, int context) {
-    SplittableRandom random = new SplittableRandom(1);
+  private static Batch random(int batch, int context, int rank) {
+    SplittableRandom random = new SplittableRandom(1 + rank);
     long[] ids = random.longs((long) batch * context, 0, VOCABULARY).toArray();
     long[] targets = random.longs((long) batch * context, 0, VOCABULARY).toArray();
     return Batch.of(ids, targets, batch);
