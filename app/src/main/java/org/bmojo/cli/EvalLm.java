@@ -12,7 +12,7 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.LmScore;
 import org.bmojo.eval.LmScorer;
-import org.bmojo.eval.LossReader;
+import org.bmojo.eval.SideBySide;
 import org.bmojo.eval.TextScore;
 import org.bmojo.eval.Windows;
 import org.bmojo.io.AtomicFile;
@@ -174,7 +174,7 @@ final class EvalLm implements Callable<Integer> {
       LanguageModel model = checkpoint.model();
       model.place(placement, false);
       Machine machine = Machine.of(placement);
-      LossReader reader = new LossReader(model, batch, (long) (ROOM * machine.freeBytes()));
+      SideBySide reader = new SideBySide(model, batch, (long) (ROOM * machine.freeBytes()));
       sayIfFewer(reader, conventions, texts);
       List<Measured> measured = new ArrayList<>();
       for (Windows how : conventions) {
@@ -198,7 +198,7 @@ final class EvalLm implements Callable<Integer> {
   }
 
   private Measured measure(
-      LossReader reader, Windows how, List<LmScorer.Text> texts, int end) {
+      SideBySide reader, Windows how, List<LmScorer.Text> texts, int end) {
     long tokens =
         texts.stream()
             .flatMap(t -> how.of(t.tokens().length).stream())
@@ -212,7 +212,7 @@ final class EvalLm implements Callable<Integer> {
   }
 
   /** A smaller batch than asked for is slower: whoever waits shall know why. */
-  private void sayIfFewer(LossReader reader, List<Windows> conventions, List<LmScorer.Text> texts) {
+  private void sayIfFewer(SideBySide reader, List<Windows> conventions, List<LmScorer.Text> texts) {
     int longest = texts.stream().mapToInt(t -> t.tokens().length).max().orElse(0);
     AtomicReference<Windows> whole = new AtomicReference<>();
     conventions.stream().max((a, b) -> Integer.compare(a.length(), b.length())).ifPresent(whole::set);

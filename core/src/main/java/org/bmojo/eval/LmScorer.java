@@ -4,6 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
 import org.bmojo.error.BadInput;
+import org.bmojo.eval.SideBySide.Piece;
+import org.bmojo.eval.SideBySide.Sequence;
+import org.bmojo.kernels.torch.Later;
+import org.bmojo.model.Batch;
+import org.bmojo.model.ModelState;
 
 /**
  * Scores texts by one of the {@link Windows conventions} for long documents, never two of them in
@@ -21,7 +26,7 @@ public final class LmScorer {
   @SuppressWarnings("ArrayRecordComponent") // handed on, never compared
   public record Text(String name, String category, int[] tokens, long bytes) {}
 
-  private final LossReader reader;
+  private final SideBySide reader;
   private final int end;
 
   /**
@@ -29,7 +34,7 @@ public final class LmScorer {
    *
    * @param end the id that ends documents; it stands in front of each
    */
-  public LmScorer(LossReader reader, int end) {
+  public LmScorer(SideBySide reader, int end) {
     this.reader = reader;
     this.end = end;
   }
@@ -59,6 +64,33 @@ public final class LmScorer {
     }
   }
 
+  /** The loss of every token. */
+  private final class Losses implements SideBySide.Question {
+    private final List<Tally> owners; // of the sequences
+    private final LongConsumer progress;
+
+    Losses(List<Tally> owners, LongConsumer progress) {
+      this.owners = owners;
+      this.progress = progress;
+    }
+
+    @Override
+    public Later ask(Batch batch, Piece piece, ModelState state) {
+      return new Later(reader.model().losses(batch, state)); // (B, T)
+    }
+
+    @Override
+    public void told(Piece piece, double[] losses) {
+      for (int r = 0; r < piece.rows(); r++) {
+        Tally tally = owners.get(piece.numbers().get(r));
+        for (int i = piece.first(r); i < piece.last(r); i++) {
+          tally.count(piece.at() + i, losses[r * piece.length() + i]);
+        }
+        progress.accept(Math.max(0, piece.last(r)));
+      }
+    }
+  }
+
   /**
    * Scores {@code texts}; a stream that is limited must have been cut already, so that the bytes
    * are those of its tokens.
@@ -68,15 +100,15 @@ public final class LmScorer {
    * @throws BadInput if none of them is long enough for a window
    */
   public List<LmScore> score(Windows windows, List<Text> texts, LongConsumer progress) {
-    List<LossReader.Sequence> sequences = new ArrayList<>();
-    List<Integer> owners = new ArrayList<>();
-    List<Windows.Span> spans = new ArrayList<>();
-    for (int i = 0; i < texts.size(); i++) {
-      int[] tokens = texts.get(i).tokens;
-      for (Windows.Span span : windows.of(tokens.length)) {
-        sequences.add(new LossReader.Sequence(tokens, end, span.from(), span.to()));
-        owners.add(i);
-        spans.add(span);
+    List<Sequence> sequences = new ArrayList<>();
+    List<Tally> owners = new ArrayList<>();
+    List<Tally> tallies = new ArrayList<>();
+    for (Text text : texts) {
+      Tally tally = new Tally();
+      tallies.add(tally);
+      for (Windows.Span span : windows.of(text.tokens.length)) {
+        sequences.add(new Sequence(text.tokens, end, span.from(), span.to(), span.counted()));
+        owners.add(tally);
       }
     }
     if (sequences.stream().noneMatch(s -> s.length() > 0)) {
@@ -85,19 +117,7 @@ public final class LmScorer {
           "expected one that fills a window",
           "Shorten the windows or give longer texts");
     }
-    List<Tally> tallies = new ArrayList<>();
-    for (int i = 0; i < texts.size(); i++) tallies.add(new Tally());
-    reader.read(
-        sequences,
-        (sequence, from, losses, offset, count) -> {
-          Windows.Span span = spans.get(sequence);
-          Tally tally = tallies.get(owners.get(sequence));
-          int skipped = span.counted() - span.from();
-          for (int t = Math.max(0, skipped - from); t < count; t++) {
-            tally.count(from + t, losses[offset + t]);
-          }
-          progress.accept(count);
-        });
+    reader.read(sequences, new Losses(owners, progress));
     List<LmScore> scores = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
       Text text = texts.get(i);

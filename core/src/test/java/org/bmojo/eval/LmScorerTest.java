@@ -36,7 +36,7 @@ class LmScorerTest {
     for (int i = 0; i < LENGTHS.length; i++) {
       texts.add(new LmScorer.Text("t" + i, "c" + i % 2, tokens(LENGTHS[i], i), 3L * LENGTHS[i]));
     }
-    LossReader reader = new LossReader(model, 3, Long.MAX_VALUE, 300);
+    SideBySide reader = new SideBySide(model, 3, Long.MAX_VALUE, 300);
     long[] read = {0};
     List<LmScore> scores = new LmScorer(reader, END).score(windows, texts, n -> read[0] += n);
     long all = 0;
@@ -119,9 +119,9 @@ class LmScorerTest {
   @Test
   void memoryThatDoesNotFitIsRefusedAndRowsAreFewer() {
     long each = 2 * 2 * Footprint.stateBytes(model.config(), 10); // float64, and room to grow
-    assertThat(new LossReader(model, 8, 3 * each + 1, 300).rows(10)).isEqualTo(3);
-    assertThat(new LossReader(model, 8, 100 * each, 300).rows(10)).isEqualTo(8);
-    assertThatThrownBy(() -> new LossReader(model, 8, 100, 300).rows(10))
+    assertThat(new SideBySide(model, 8, 3 * each + 1, 300).rows(10)).isEqualTo(3);
+    assertThat(new SideBySide(model, 8, 100 * each, 300).rows(10)).isEqualTo(8);
+    assertThatThrownBy(() -> new SideBySide(model, 8, 100, 300).rows(10))
         .isInstanceOf(BadInput.class)
         .hasMessageContaining("the memory of 10 tokens");
   }
