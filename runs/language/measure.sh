@@ -1,7 +1,7 @@
 #!/bin/sh
 # All that is asked of a trained model: sh runs/language/measure.sh NAME [LONGEST]
 # LONGEST cuts documents, for models whose memory grows with what they read; without it a million
-# tokens are read too. Leaves OUT/NAME/{test,long,million,needle,pairs}.jsonl.
+# tokens are read too. Leaves OUT/NAME/{test,long,million}.jsonl.
 . runs/language/common.sh
 name=$1 longest=${2:-}
 run=$RUNS/$name to=$OUT/$name

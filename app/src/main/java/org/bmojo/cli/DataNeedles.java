@@ -30,7 +30,8 @@ import tools.jackson.databind.json.JsonMapper;
       "A model that is to be asked for needles in books learns from them what is asked."
     },
     footer = {
-      "  ./bmojo data needles books/ --tokenizer gpt2/tokenizer.json --count 10000 --out needles.jsonl",
+      "  ./bmojo data needles books/ --tokenizer gpt2/tokenizer.json --count 10000 --out"
+          + " needles.jsonl",
       "  ./bmojo data prepare needles.jsonl --tokenizer gpt2/tokenizer.json --out tokens/needles"
     })
 final class DataNeedles implements Callable<Integer> {

@@ -40,7 +40,8 @@ import tools.jackson.databind.json.JsonMapper;
     },
     footer = {
       "  ./bmojo eval lm runs/book prose=books/ code=src/",
-      "  ./bmojo eval lm runs/book books/ --windows stream --windows disjoint:2048 --out book.jsonl",
+      "  ./bmojo eval lm runs/book books/ --windows stream --windows disjoint:2048 --out"
+          + " book.jsonl",
       "  ./bmojo eval lm runs/book prose=books/ --concatenate --length 1048576 --page book.html"
     })
 final class EvalLm implements Callable<Integer> {
@@ -59,15 +60,16 @@ final class EvalLm implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "[NAME=]DATA",
       description =
-          "Texts of a category: a file, folder, .zip, .jar, .gz, .jsonl (FILE.jsonl#FIELD), the word"
-              + " jdk, or a folder that data prepare made.")
+          "Texts of a category: a file, folder, .zip, .jar, .gz, .jsonl (FILE.jsonl#FIELD), the"
+              + " word jdk, or a folder that data prepare made.")
   List<String> data = new ArrayList<>();
 
   @Option(
       names = "--windows",
       paramLabel = "HOW",
-      description = "stream, disjoint:T, strided:T:S, mean:T:S or last:T:K; several may be given"
-          + " (stream).")
+      description =
+          "stream, disjoint:T, strided:T:S, mean:T:S or last:T:K; several may be given"
+              + " (stream).")
   List<String> windows = new ArrayList<>();
 
   @Option(
@@ -78,7 +80,8 @@ final class EvalLm implements Callable<Integer> {
 
   @Option(
       names = "--concatenate",
-      description = "Join the documents of a category, and cut that into pieces of --length tokens.")
+      description =
+          "Join the documents of a category, and cut that into pieces of --length tokens.")
   boolean concatenate;
 
   @Option(
@@ -197,8 +200,7 @@ final class EvalLm implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private Measured measure(
-      SideBySide reader, Windows how, List<LmScorer.Text> texts, int end) {
+  private Measured measure(SideBySide reader, Windows how, List<LmScorer.Text> texts, int end) {
     long tokens =
         texts.stream()
             .flatMap(t -> how.of(t.tokens().length).stream())
@@ -215,7 +217,9 @@ final class EvalLm implements Callable<Integer> {
   private void sayIfFewer(SideBySide reader, List<Windows> conventions, List<LmScorer.Text> texts) {
     int longest = texts.stream().mapToInt(t -> t.tokens().length).max().orElse(0);
     AtomicReference<Windows> whole = new AtomicReference<>();
-    conventions.stream().max((a, b) -> Integer.compare(a.length(), b.length())).ifPresent(whole::set);
+    conventions.stream()
+        .max((a, b) -> Integer.compare(a.length(), b.length()))
+        .ifPresent(whole::set);
     int window = Math.min(longest, whole.get().length());
     int rows = reader.rows(window), asked = reader.rows(1);
     if (rows >= asked) return;

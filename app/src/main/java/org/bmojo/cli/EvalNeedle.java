@@ -178,8 +178,15 @@ final class EvalNeedle implements Callable<Integer> {
       String name = folder.toAbsolutePath().normalize().getFileName().toString();
       Run run =
           new Run(
-              "run", name, data, seed, machine.name(), placement.precision(), Version.current(),
-              Commit.current(), seconds);
+              "run",
+              name,
+              data,
+              seed,
+              machine.name(),
+              placement.precision(),
+              Version.current(),
+              Commit.current(),
+              seconds);
       report(run, cells);
     }
     return ExitCode.OK;
@@ -190,7 +197,8 @@ final class EvalNeedle implements Callable<Integer> {
     try {
       int last = text.length() - 1;
       String number = text.replaceFirst("[kKmM]$", "");
-      int unit = number.length() == text.length() ? 0 : "kK".indexOf(text.charAt(last)) >= 0 ? 10 : 20;
+      int unit =
+          number.length() == text.length() ? 0 : "kK".indexOf(text.charAt(last)) >= 0 ? 10 : 20;
       int value = Math.multiplyExact(Integer.parseInt(number), 1 << unit);
       if (value > 0) return value;
     } catch (IllegalArgumentException | ArithmeticException e) {
@@ -240,7 +248,8 @@ final class EvalNeedle implements Callable<Integer> {
     List<List<String>> rows = rows(cells);
     if (page != null) {
       new Page("Needles in books: " + run.model)
-          .text("%d sentences, one asked for; %s in %s.".formatted(pairs, run.device, run.precision))
+          .text(
+              "%d sentences, one asked for; %s in %s.".formatted(pairs, run.device, run.precision))
           .section("Answered word for word, by length and depth")
           .table(rows)
           .write(page);

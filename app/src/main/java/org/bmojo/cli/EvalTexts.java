@@ -111,8 +111,7 @@ final class EvalTexts {
     int end = tokenizer.endOfDocument();
     Map<String, IntStream.Builder> joined = new LinkedHashMap<>();
     for (Text text : texts) {
-      IntStream.Builder all =
-          joined.computeIfAbsent(text.category(), _ -> IntStream.builder());
+      IntStream.Builder all = joined.computeIfAbsent(text.category(), _ -> IntStream.builder());
       for (int token : text.tokens()) all.add(token);
       all.add(end);
     }

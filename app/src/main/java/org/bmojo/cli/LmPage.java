@@ -58,8 +58,8 @@ final class LmPage {
     for (EvalLm.Measured m : measured) {
       page.section("Loss by position, " + m.windows());
       page.text(
-          "Positions are counted from where memory was empty; a line is over one set of texts, those"
-              + " at least as long as its end.");
+          "Positions are counted from where memory was empty; a line is over one set of texts,"
+              + " those at least as long as its end.");
       List<Chart.Line> lines = curves(m.texts());
       if (!lines.isEmpty()) {
         page.chart(
@@ -73,7 +73,8 @@ final class LmPage {
 
   private static List<List<String>> scoreRows(List<EvalLm.Score> scores) {
     List<List<String>> rows = new ArrayList<>();
-    rows.add(List.of("windows", "category", "texts", "tokens", "bits per byte", "perplexity", "loss"));
+    rows.add(
+        List.of("windows", "category", "texts", "tokens", "bits per byte", "perplexity", "loss"));
     for (EvalLm.Score s : scores) {
       Double bits = s.bitsPerByte();
       rows.add(

@@ -43,8 +43,8 @@ final class TrainOptions {
       names = "--from",
       paramLabel = "FOLDER",
       description =
-          "Begin a new run with the weights of that model or run, and its tokenizer; its schedule and"
-              + " data are new.")
+          "Begin a new run with the weights of that model or run, and its tokenizer; its schedule"
+              + " and data are new.")
   @Nullable Path from;
 
   @Option(

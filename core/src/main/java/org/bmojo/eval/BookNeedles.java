@@ -18,16 +18,19 @@ import org.bmojo.text.Tokenizer;
  * into a long document, and at its end one of them is begun again. One needle asks for selection;
  * several, with names of their own, are recall of key–value pairs, all but one of them distractors.
  *
- * <p>The asked one stands at a given depth, the others anywhere. The context, question included, has
- * exactly the length asked for. Equal arguments give equal examples.
+ * <p>The asked one stands at a given depth, the others anywhere. The context, question included,
+ * has exactly the length asked for. Equal arguments give equal examples.
  */
 public final class BookNeedles {
   private static final String[] FIRST = {
-    "amber", "silent", "broken", "golden", "hollow", "crimson", "frozen", "gentle", "hidden", "iron",
-    "lonely", "marble", "narrow", "olive", "purple", "rusty", "scarlet", "silver", "stormy", "velvet"
+    "amber", "silent", "broken", "golden", "hollow", "crimson", "frozen", "gentle", "hidden",
+        "iron",
+    "lonely", "marble", "narrow", "olive", "purple", "rusty", "scarlet", "silver", "stormy",
+        "velvet"
   };
   private static final String[] SECOND = {
-    "falcon", "garden", "harbor", "island", "kettle", "ladder", "meadow", "mirror", "needle", "orchard",
+    "falcon", "garden", "harbor", "island", "kettle", "ladder", "meadow", "mirror", "needle",
+        "orchard",
     "pocket", "river", "saddle", "temple", "tunnel", "valley", "wagon", "window", "castle", "bridge"
   };
   private static final int DIGITS = 5;
@@ -172,6 +175,8 @@ public final class BookNeedles {
     }
     if (at == length) return joined;
     throw new BadInput(
-        "text of " + at + " tokens", "expected " + length + " to hide needles in", "Give more text");
+        "text of " + at + " tokens",
+        "expected " + length + " to hide needles in",
+        "Give more text");
   }
 }

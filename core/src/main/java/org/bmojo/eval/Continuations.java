@@ -20,8 +20,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * How likely continuations are, and whether the model would have chosen them. Contexts may be of any
- * length: only the logits of continuations are computed.
+ * How likely continuations are, and whether the model would have chosen them. Contexts may be of
+ * any length: only the logits of continuations are computed.
  */
 public final class Continuations {
   private final SideBySide reader;

@@ -6,8 +6,8 @@ import java.util.Locale;
 import org.bmojo.error.BadInput;
 
 /**
- * How a document is cut into windows, each read from an empty memory, and which of a window's tokens
- * count. The literature's conventions for long documents differ in nothing else:
+ * How a document is cut into windows, each read from an empty memory, and which of a window's
+ * tokens count. The literature's conventions for long documents differ in nothing else:
  *
  * <ul>
  *   <li>{@code stream}: the whole document is one window. What a model would have scored with a

@@ -118,7 +118,8 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   }
 
   /**
-   * Takes the weights of a model that has the same ones; what has none may differ, such as a window.
+   * Takes the weights of a model that has the same ones; what has none may differ, such as a
+   * window.
    *
    * @param other unchanged
    * @throws BadInput if it has others, or of other shapes; nothing has changed then

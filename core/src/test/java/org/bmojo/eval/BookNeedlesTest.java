@@ -15,7 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class BookNeedlesTest {
-  private static final Pattern NEEDLE = Pattern.compile("\nThe number of the (\\w+ \\w+) is((?: \\d){5})\\.\n");
+  private static final Pattern NEEDLE =
+      Pattern.compile("\nThe number of the (\\w+ \\w+) is((?: \\d){5})\\.\n");
 
   private final ByteTokenizer bytes = new ByteTokenizer();
   private final List<int[]> hay =
@@ -49,7 +50,8 @@ class BookNeedlesTest {
 
   /** Characters of text, without needles, question and ends of documents. */
   private static int hay(String text) {
-    String only = NEEDLE.matcher(text).replaceAll("").replaceAll("\nThe number of the \\w+ \\w+ is$", "");
+    String only =
+        NEEDLE.matcher(text).replaceAll("").replaceAll("\nThe number of the \\w+ \\w+ is$", "");
     return only.length();
   }
 

@@ -26,7 +26,9 @@ class ContinuationsTest {
   private final Continuations continuations =
       new Continuations(new SideBySide(model, 3, Long.MAX_VALUE, 100), END);
 
-  /** Whether batched in pieces or alone in one, the same; and greedy where it is the model's own. */
+  /**
+   * Whether batched in pieces or alone in one, the same; and greedy where it is the model's own.
+   */
   @Test
   void eachIsScoredByItself() {
     List<Request> requests = new ArrayList<>();

@@ -77,9 +77,15 @@ class LmScorerTest {
         .containsExactly(new Span(0, 4, 0), new Span(3, 7, 3));
     assertThat(Windows.parse("last:4:2").of(8))
         .containsExactly(
-            new Span(0, 4, 2), new Span(1, 5, 3), new Span(2, 6, 4), new Span(3, 7, 5),
+            new Span(0, 4, 2),
+            new Span(1, 5, 3),
+            new Span(2, 6, 4),
+            new Span(3, 7, 5),
             new Span(4, 8, 6));
-    assertThat(Windows.parse("last:4:2").of(1000)).hasSize(10).last().isEqualTo(new Span(996, 1000, 998));
+    assertThat(Windows.parse("last:4:2").of(1000))
+        .hasSize(10)
+        .last()
+        .isEqualTo(new Span(996, 1000, 998));
     assertThat(Windows.parse("last:4:2").of(3)).isEmpty();
     assertThat(Windows.parse("stream").of(9)).containsExactly(new Span(0, 9, 0));
     assertThat(Windows.parse("stream:4").of(9)).containsExactly(new Span(0, 4, 0));
