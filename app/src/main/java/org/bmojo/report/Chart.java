@@ -71,6 +71,15 @@ public final class Chart {
 
   /** Lines over a common axis. */
   public static String lines(String xLabel, String yLabel, List<Line> lines) {
+    return lines(xLabel, yLabel, true, lines);
+  }
+
+  /** The same with the range of y that the values need, zero or not. */
+  public static String zoomed(String xLabel, String yLabel, List<Line> lines) {
+    return lines(xLabel, yLabel, false, lines);
+  }
+
+  private static String lines(String xLabel, String yLabel, boolean zero, List<Line> lines) {
     XYSeriesCollection data = new XYSeriesCollection();
     for (Line line : lines) {
       XYSeries series = new XYSeries(line.name);
@@ -90,6 +99,7 @@ public final class Chart {
       plot.getRenderer().setSeriesPaint(i, PALETTE[i % PALETTE.length]);
       plot.getRenderer().setSeriesStroke(i, new BasicStroke(2f));
     }
+    if (!zero) zoom(plot);
     plot.setDomainGridlinePaint(GRID);
     plot.setRangeGridlinePaint(GRID);
     style(plot.getDomainAxis());
@@ -129,15 +139,20 @@ public final class Chart {
     plot.setDomainAxis(octaves(xLabel, lines));
     if (top != null) {
       plot.getRangeAxis().setRange(0, top * 1.02);
-    } else if (plot.getRangeAxis() instanceof NumberAxis axis) {
-      axis.setAutoRangeIncludesZero(false);
-      axis.configure();
+    } else {
+      zoom(plot);
     }
     plot.setDomainGridlinePaint(GRID);
     plot.setRangeGridlinePaint(GRID);
     style(plot.getDomainAxis());
     style(plot.getRangeAxis());
     return svg(chart, plot);
+  }
+
+  private static void zoom(XYPlot plot) {
+    if (!(plot.getRangeAxis() instanceof NumberAxis axis)) return;
+    axis.setAutoRangeIncludesZero(false);
+    axis.configure();
   }
 
   /** From one power of two to another, ticks at powers of two. */

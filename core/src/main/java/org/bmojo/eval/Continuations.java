@@ -18,6 +18,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How likely continuations are, and whether the model would have chosen them. Contexts may be of
@@ -84,7 +85,7 @@ public final class Continuations {
         sequences,
         new SideBySide.Question() {
           @Override
-          public Later ask(Batch batch, Piece piece, ModelState state) {
+          public Later ask(Batch batch, Piece piece, @Nullable ModelState state) {
             return Continuations.this.ask(batch, piece, state);
           }
 
@@ -110,7 +111,7 @@ public final class Continuations {
   }
 
   /** A zero, the log-likelihoods of the K tokens that are asked for, and whether each is chosen. */
-  private Later ask(Batch batch, Piece piece, ModelState state) {
+  private Later ask(Batch batch, Piece piece, @Nullable ModelState state) {
     long[] rows = new long[Math.toIntExact(batch.labelled())];
     int k = 0;
     for (int r = 0; r < piece.rows(); r++) {

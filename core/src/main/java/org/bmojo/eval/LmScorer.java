@@ -9,6 +9,7 @@ import org.bmojo.eval.SideBySide.Sequence;
 import org.bmojo.kernels.torch.Later;
 import org.bmojo.model.Batch;
 import org.bmojo.model.ModelState;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Scores texts by one of the {@link Windows conventions} for long documents, never two of them in
@@ -75,7 +76,7 @@ public final class LmScorer {
     }
 
     @Override
-    public Later ask(Batch batch, Piece piece, ModelState state) {
+    public Later ask(Batch batch, Piece piece, @Nullable ModelState state) {
       return new Later(reader.model().losses(batch, state)); // (B, T)
     }
 

@@ -13,6 +13,7 @@ import org.bmojo.model.Batch;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelState;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads sequences side by side, each from an empty memory, a piece at a time with the state carried
@@ -107,8 +108,8 @@ public final class SideBySide {
 
   /** What is to be found out. */
   interface Question {
-    /** Asks the model; what comes of it is sent to the host. */
-    Later ask(Batch batch, Piece piece, ModelState state);
+    /** Asks the model; what comes of it is sent to the host. No state: begins and ends here. */
+    Later ask(Batch batch, Piece piece, @Nullable ModelState state);
 
     /** Is handed what came, in the order of the passes. */
     void told(Piece piece, double[] values);
@@ -163,7 +164,8 @@ public final class SideBySide {
   private void readTogether(List<Integer> numbers, List<Sequence> batch, Question question) {
     Deque<Pending> queued = new ArrayDeque<>(); // at most two
     int live = batch.size();
-    try (ModelState state = model.newState(live)) {
+    boolean atOnce = batch.getFirst().length() <= length(live);
+    try (ModelState state = atOnce ? null : model.newState(live)) {
       for (int at = 0; live > 0; ) {
         int length = Math.min(length(live), batch.getFirst().length() - at);
         Piece piece = new Piece(numbers.subList(0, live), batch.subList(0, live), at, length);
@@ -174,7 +176,7 @@ public final class SideBySide {
         at += length;
         int on = live;
         while (on > 0 && batch.get(on - 1).length() <= at) on--;
-        if (on < live && on > 0) state.retain(IntStream.range(0, on).toArray());
+        if (on < live && on > 0 && state != null) state.retain(IntStream.range(0, on).toArray());
         live = on;
       }
       while (!queued.isEmpty()) queued.remove().tell(question);
