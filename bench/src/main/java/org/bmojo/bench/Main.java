@@ -101,7 +101,10 @@ public final class Main implements Runnable {
       name = "language",
       description = "Fills a page's tables and draws its plots from what runs/language left.")
   static final class Language implements Callable<Integer> {
-    @Parameters(index = "0", paramLabel = "RESULTS", description = "The folder OUT of runs/language.")
+    @Parameters(
+        index = "0",
+        paramLabel = "RESULTS",
+        description = "The folder OUT of runs/language.")
     Path results;
 
     @Parameters(index = "1", paramLabel = "PAGE", description = "The Markdown page to fill.")

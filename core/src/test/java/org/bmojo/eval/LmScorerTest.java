@@ -117,8 +117,7 @@ class LmScorerTest {
     assertThat(curve.get(1).loss()).isEqualTo(2);
     assertThat(LmScore.atLeast(30, List.of(a, b))).containsExactly(a);
     LmScore.Bin both = LmScore.between(curve, 0, 32);
-    assertThat(both).isNotNull();
-    assertThat(both.tokens()).isEqualTo(35);
+    assertThat(both).isEqualTo(new LmScore.Bin(0, 32, 35, 54));
     assertThat(LmScore.between(curve, 32, 64)).isNull();
   }
 

@@ -74,8 +74,16 @@ public final class LanguageReport {
     List<List<String>> rows = new ArrayList<>();
     rows.add(
         List.of(
-            "model", "rate", "M tokens", "seconds", "loss", "bits per byte, test, 2K",
-            "long, 2K", "long, whole", "seconds to Mamba's last loss", "to the hybrid's"));
+            "model",
+            "rate",
+            "M tokens",
+            "seconds",
+            "loss",
+            "bits per byte, test, 2K",
+            "long, 2K",
+            "long, whole",
+            "seconds to Mamba's last loss",
+            "to the hybrid's"));
     for (RunResult r : families()) {
       RunResult.Update last = r.last();
       if (last == null) continue;
@@ -122,8 +130,7 @@ public final class LanguageReport {
   }
 
   private String draw(String name, String words, String svg) {
-    AtomicFile.replace(
-        pictures.resolve(name + ".svg"), svg.getBytes(StandardCharsets.UTF_8));
+    AtomicFile.replace(pictures.resolve(name + ".svg"), svg.getBytes(StandardCharsets.UTF_8));
     return Marked.picture(words, pictures.getFileName() + "/" + name + ".svg");
   }
 

@@ -48,10 +48,7 @@ record RunResult(String name, Path folder) {
       seconds += step.path("seconds").asDouble();
       updates.add(
           new Update(
-              tokens,
-              seconds,
-              step.path("loss").asDouble(),
-              step.path("learningRate").asDouble()));
+              tokens, seconds, step.path("loss").asDouble(), step.path("learningRate").asDouble()));
     }
     return updates;
   }
