@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
     name = "data",
     description =
         "Prepares texts for training: tokenises them once, for many runs, and looks at them.",
-    subcommands = {DataPrepare.class, DataInspect.class},
+    subcommands = {DataPrepare.class, DataNeedles.class, DataInspect.class},
     footer = {
       "  ./bmojo data prepare corpus/ --tokenizer gpt2/tokenizer.json --out tokens",
       "  ./bmojo data inspect tokens --verify",

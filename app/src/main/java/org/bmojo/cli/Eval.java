@@ -8,6 +8,7 @@ import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenShards;
+import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
 import org.bmojo.model.Placement;
@@ -21,7 +22,12 @@ import picocli.CommandLine.Parameters;
 /** {@code bmojo eval}: bits per byte on a text. */
 @Command(
     name = "eval",
-    description = "Measures how well a model predicts a text: bits per byte and perplexity.",
+    subcommands = {EvalLm.class, EvalNeedle.class},
+    description = {
+      "Measures how well a model predicts a text: bits per byte and perplexity.",
+      "The commands below measure more: lm what a model makes of long"
+          + " documents, position by position; needle what it finds again in them."
+    },
     footer = {
       "  ./bmojo eval runs/book                       on the documents held out from training",
       "  ./bmojo eval runs/book other.txt",
@@ -30,8 +36,12 @@ import picocli.CommandLine.Parameters;
 final class Eval implements Callable<Integer> {
   @Mixin Answer answer;
 
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
-  Path folder;
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description = "A model's or a run's folder.")
+  @Nullable Path model;
 
   @Parameters(
       index = "1",
@@ -66,6 +76,10 @@ final class Eval implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    Path folder = model;
+    if (folder == null) {
+      throw new BadInput("no model", "expected a model's or a run's folder", "Name one");
+    }
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Progress progress = Progress.of("tokens", tokens == TextScorer.ALL ? -1 : tokens)) {
       checkpoint.model().place(Placement.of(device, precision), false);
@@ -78,14 +92,15 @@ final class Eval implements Callable<Integer> {
               progress.advance(scorer.scored() - before);
             });
       } else {
-        addHeldOut(checkpoint, scorer, progress);
+        addHeldOut(folder, checkpoint, scorer, progress);
       }
       print(scorer.score());
       return ExitCode.OK;
     }
   }
 
-  private void addHeldOut(Checkpoint checkpoint, TextScorer scorer, Progress progress) {
+  private static void addHeldOut(
+      Path folder, Checkpoint checkpoint, TextScorer scorer, Progress progress) {
     RunFolder run = new RunFolder(folder);
     TrainingState training = checkpoint.training();
     Path tokens = training == null ? run.tokens() : run.tokens(training.settings());

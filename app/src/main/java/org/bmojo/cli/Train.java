@@ -8,6 +8,8 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
 import org.bmojo.parallel.Group;
 import org.bmojo.parallel.Ranks;
@@ -197,8 +199,12 @@ final class Train implements Callable<Integer> {
 
   private TrainingRun start(RunFolder folder, TrainingRun.How how) {
     TrainingState.Settings settings = options.settings(requireData());
-    Tokenizer tokenizer = options.tokenizer();
-    return TrainingRun.start(folder, options.model(tokenizer), tokenizer, settings, how);
+    try (Checkpoint base = options.base()) {
+      Tokenizer tokenizer = base == null ? options.tokenizer() : base.tokenizer();
+      ModelConfig config = base == null ? options.model(tokenizer) : options.model(base);
+      LanguageModel weights = base == null ? null : base.model();
+      return TrainingRun.start(folder, config, weights, tokenizer, settings, how);
+    }
   }
 
   private TrainingRun resume(RunFolder folder, TrainingRun.How how) {

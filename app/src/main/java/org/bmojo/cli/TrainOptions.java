@@ -41,6 +41,14 @@ final class TrainOptions {
   @Nullable String model;
 
   @Option(
+      names = "--from",
+      paramLabel = "FOLDER",
+      description =
+          "Begin a new run with the weights of that model or run, and its tokenizer; its schedule"
+              + " and data are new.")
+  @Nullable Path from;
+
+  @Option(
       names = "--tokenizer",
       paramLabel = "FILE",
       description = "The word byte, or a tokenizer.json (byte).")
@@ -124,6 +132,22 @@ final class TrainOptions {
       description =
           "What matrices are multiplied in: fp32, or bf16 with float32 masters (bf16 on a GPU).")
   @Nullable String precision;
+
+  /** The model whose weights a new run begins with; null for fresh ones. The caller's to close. */
+  @Nullable Checkpoint base() {
+    Path folder = from;
+    if (folder == null) return null;
+    if (tokenizer == null) return Checkpoint.open(folder);
+    throw new BadInput(
+        "--tokenizer beside --from",
+        "expected one of them: a model keeps its own tokenizer",
+        "Leave --tokenizer out");
+  }
+
+  /** The base's own configuration, or the one that --model says. */
+  ModelConfig model(Checkpoint base) {
+    return model == null ? base.model().config() : model(base.tokenizer());
+  }
 
   /** Where one of several processes is to compute: on cuda, each on a GPU of its own. */
   Placement placement(Ranks ranks) {

@@ -105,10 +105,25 @@ final class TrainingRun implements AutoCloseable {
     model.recompute(how.recompute());
   }
 
-  /** Begins, and saves at once, so that there is something to resume from whatever happens. */
+  /** Begins with fresh weights. */
   static TrainingRun start(
       RunFolder folder,
       ModelConfig config,
+      Tokenizer tokenizer,
+      TrainingState.Settings plan,
+      How how) {
+    return start(folder, config, null, tokenizer, plan, how);
+  }
+
+  /**
+   * Begins, and saves at once, so that there is something to resume from whatever happens.
+   *
+   * @param weights of which the new model gets copies; null for fresh ones
+   */
+  static TrainingRun start(
+      RunFolder folder,
+      ModelConfig config,
+      @Nullable LanguageModel weights,
       Tokenizer tokenizer,
       TrainingState.Settings plan,
       How how) {
@@ -125,6 +140,7 @@ final class TrainingRun implements AutoCloseable {
     TokenShards shards = open(tokens, tokenizer, how);
     TrainingState.Settings settings = plan.withTokens(shards.tokens());
     LanguageModel model = LanguageModel.create(config, settings.seed());
+    if (weights != null) model.copyWeights(weights);
     model.place(how.placement(), true);
     TrainingRun run = new TrainingRun(folder, model, tokenizer, settings, shards, how, 0);
     run.save();

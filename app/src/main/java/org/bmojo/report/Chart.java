@@ -14,6 +14,7 @@ import org.jfree.chart.ChartFactory;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.CategoryLabelPositions;
 import org.jfree.chart.axis.LogAxis;
+import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.axis.NumberTickUnit;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
@@ -70,6 +71,15 @@ public final class Chart {
 
   /** Lines over a common axis. */
   public static String lines(String xLabel, String yLabel, List<Line> lines) {
+    return lines(xLabel, yLabel, true, lines);
+  }
+
+  /** The same with the range of y that the values need, zero or not. */
+  public static String zoomed(String xLabel, String yLabel, List<Line> lines) {
+    return lines(xLabel, yLabel, false, lines);
+  }
+
+  private static String lines(String xLabel, String yLabel, boolean zero, List<Line> lines) {
     XYSeriesCollection data = new XYSeriesCollection();
     for (Line line : lines) {
       XYSeries series = new XYSeries(line.name);
@@ -89,6 +99,7 @@ public final class Chart {
       plot.getRenderer().setSeriesPaint(i, PALETTE[i % PALETTE.length]);
       plot.getRenderer().setSeriesStroke(i, new BasicStroke(2f));
     }
+    if (!zero) zoom(plot);
     plot.setDomainGridlinePaint(GRID);
     plot.setRangeGridlinePaint(GRID);
     style(plot.getDomainAxis());
@@ -98,6 +109,16 @@ public final class Chart {
 
   /** Lines through marked points, x on a logarithmic axis, y between 0 and {@code top}. */
   public static String points(String xLabel, String yLabel, double top, List<Line> lines) {
+    return overOctaves(xLabel, yLabel, top, lines);
+  }
+
+  /** The same with the range of y that the values need. */
+  public static String octaves(String xLabel, String yLabel, List<Line> lines) {
+    return overOctaves(xLabel, yLabel, null, lines);
+  }
+
+  private static String overOctaves(
+      String xLabel, String yLabel, @Nullable Double top, List<Line> lines) {
     XYSeriesCollection data = new XYSeriesCollection();
     for (Line line : lines) {
       XYSeries series = new XYSeries(line.name);
@@ -108,21 +129,30 @@ public final class Chart {
         ChartFactory.createXYLineChart(
             null, xLabel, yLabel, data, PlotOrientation.VERTICAL, true, false, false);
     XYPlot plot = chart.getXYPlot();
-    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, true);
+    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, top != null);
     for (int i = 0; i < lines.size(); i++) {
       renderer.setSeriesPaint(i, PALETTE[i % PALETTE.length]);
       // Colours come again after the sixth line, but dashed.
       renderer.setSeriesStroke(i, i < PALETTE.length ? SOLID : DASHED);
     }
     plot.setRenderer(renderer);
-    LogAxis axis = octaves(xLabel, lines);
-    plot.setDomainAxis(axis);
-    plot.getRangeAxis().setRange(0, top * 1.02);
+    plot.setDomainAxis(octaves(xLabel, lines));
+    if (top != null) {
+      plot.getRangeAxis().setRange(0, top * 1.02);
+    } else {
+      zoom(plot);
+    }
     plot.setDomainGridlinePaint(GRID);
     plot.setRangeGridlinePaint(GRID);
     style(plot.getDomainAxis());
     style(plot.getRangeAxis());
     return svg(chart, plot);
+  }
+
+  private static void zoom(XYPlot plot) {
+    if (!(plot.getRangeAxis() instanceof NumberAxis axis)) return;
+    axis.setAutoRangeIncludesZero(false);
+    axis.configure();
   }
 
   /** From one power of two to another, ticks at powers of two. */

@@ -1,7 +1,9 @@
 package org.bmojo.bench;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.bmojo.bench.language.LanguageReport;
 import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
 import org.bmojo.error.BadInput;
@@ -19,7 +21,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bmojo bench",
     description = "Measures. Each laboratory proves what it times first.",
-    subcommands = {Main.Train.class, Main.Agree.class, HelpCommand.class},
+    subcommands = {Main.Train.class, Main.Agree.class, Main.Language.class, HelpCommand.class},
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     usageHelpWidth = 100,
@@ -27,7 +29,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  BMOJO_CUDA=1 ./bmojo bench train",
       "  BMOJO_CUDA=1 ./bmojo bench train --size 1.4b --shape 4x2048 mamba bmojo",
-      "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small"
+      "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small",
+      "  ./bmojo bench language results/language docs/results/language.md"
     })
 public final class Main implements Runnable {
   @Spec CommandSpec spec;
@@ -93,6 +96,27 @@ public final class Main implements Runnable {
     @Override
     public Integer call() {
       TrainAgreement.run(presets);
+      return ExitCode.OK;
+    }
+  }
+
+  /** The page of the language experiments. */
+  @Command(
+      name = "language",
+      description = "Fills a page's tables and draws its plots from what runs/language left.")
+  static final class Language implements Callable<Integer> {
+    @Parameters(
+        index = "0",
+        paramLabel = "RESULTS",
+        description = "The folder OUT of runs/language.")
+    Path results;
+
+    @Parameters(index = "1", paramLabel = "PAGE", description = "The Markdown page to fill.")
+    Path page;
+
+    @Override
+    public Integer call() {
+      LanguageReport.write(results, page);
       return ExitCode.OK;
     }
   }

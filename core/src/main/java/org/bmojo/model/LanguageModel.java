@@ -3,12 +3,14 @@ package org.bmojo.model;
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
@@ -113,6 +115,37 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   @Override
   public Map<String, Parameter> parameters() {
     return Names.of(this);
+  }
+
+  /**
+   * Takes the weights of a model that has the same ones; what has none may differ, such as a
+   * window.
+   *
+   * @param other unchanged
+   * @throws BadInput if it has others, or of other shapes; nothing has changed then
+   */
+  public void copyWeights(LanguageModel other) {
+    Map<String, Parameter> own = parameters(), given = other.parameters();
+    own.forEach((name, p) -> {
+      Parameter from = given.get(name);
+      if (from != null && Arrays.equals(Shapes.of(p.value()), Shapes.of(from.value()))) return;
+      throw new BadInput(
+          from == null ? "no weight " + name : name + " of another shape",
+          "expected a model with the same weights",
+          "Leave --model out, or change only what has no weights");
+    });
+    if (!own.keySet().equals(given.keySet())) {
+      throw new BadInput(
+          given.size() + " weights",
+          "expected the same " + own.size(),
+          "Leave --model out, or change only what has no weights");
+    }
+    try (Scope _ = new Scope()) {
+      own.forEach((name, p) -> {
+        Parameter from = given.get(name);
+        if (from != null) p.value().copy_(from.value());
+      });
+    }
   }
 
   /** How many numbers the weights are. */
