@@ -1,213 +1,34 @@
-// The selective scan (S6). Constants: ELEMENT type, N states, STATES of them per thread (1, 2 or 4),
-// LOOK tokens whose exponentials are under way while as many others advance,
-// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
+// The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread (2
+// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
 //
-// A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
-// of its warps carries STATES of the N states, so that b and c are read once per warp and
-// broadcast, and no scan over time is needed:
+// A block owns 32 channels of one sequence and walks back through time in tiles of 16 tokens, from
+// one checkpoint to the one before. Lane = channel; each warp carries STATES of the N states, so
+// that b and c are read once per warp and broadcast:
 //
-//   prepare   all threads: softplus and products of the tile → shared memory
-//   advance   warp w: its states over the tile; what they add to y → shared memory
-//   finish    all threads: sum over warps, skip, gate → global memory
+//   prepare   all threads: softplus, products and dy·silu(z) of the tile → shared memory
+//   advance   warp w: its states from the checkpoint on, kept in registers
+//   return    warp w: their gradients, last token first; sums over its states → shared memory,
+//             and over the block's channels, for b and c
+//   finish    all threads: sums over warps, gradients of inputs → global memory
 //
-// The next tile is fetched into registers while the current one advances. Special-function units
-// bound the forward pass (16 results a clock per multiprocessor): one exponential per token,
-// channel and state, and four more per token and channel.
+// The tile before is fetched into registers meanwhile.
 #include "common.cuh"
+#include "selective_scan.cuh"
 
-constexpr int LANES = 32;
+constexpr int LANES = CHANNELS;
 constexpr int WARPS = (N + STATES - 1) / STATES;  // states beyond N stay zero
 constexpr int THREADS = WARPS * LANES;
 constexpr int PADDED = WARPS * STATES;            // N rounded up
 constexpr int QUADS = LANES / 4;                  // groups of four channels
 constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
+constexpr bool TENSOR = sizeof(T) == 2;
 
-using T = ELEMENT;
-using Exactly = Exact<T>;
 using Four = Pack<T, 4>;
 using Map = Pack<T, STATES>;
-using States = Pack<float, STATES>;
-
-// row[at … at + COUNT − 1], zeros from limit on and where outside; V is COUNT or 1.
-template <int V, int COUNT>
-__device__ __forceinline__ Pack<T, COUNT> fetch(const T* row, int at, int limit, bool inside) {
-  Pack<T, COUNT> some{};
-  if (!inside) return some;
-  if (V == COUNT) {
-    if (at < limit) some = *reinterpret_cast<const Pack<T, COUNT>*>(row + at);
-  } else {
-    EACH for (int i = 0; i < COUNT; i++)
-      if (at + i < limit) some.at[i] = row[at + i];
-  }
-  return some;
-}
-
-__device__ __forceinline__ void store(T* row, int at, int limit, const float (&from)[4]) {
-  if (VECTOR == 4) {
-    if (at < limit) write<4>(row + at, from);
-  } else {
-    EACH for (int i = 0; i < 4; i++)
-      if (at + i < limit) row[at + i] = narrow<T>(from[i]);
-  }
-}
-
-__device__ __forceinline__ void spread(const Map& from, float* to) {
-  States wider;
-  EACH for (int i = 0; i < STATES; i++) wider.at[i] = wide(from.at[i]);
-  *reinterpret_cast<States*>(to) = wider;
-}
-
-constexpr int FORWARD = 32;  // tokens per tile
-
-struct ForwardTile {
-  float2 step[FORWARD][LANES];        // Δ and Δ·u
-  float b[FORWARD][PADDED];
-  float c[FORWARD][PADDED];
-  float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
-};
-
-// What LOOK tokens need of shared memory and of the special-function unit.
-struct Ahead {
-  float decays[LOOK][STATES], inputs[LOOK][STATES], c[LOOK][STATES];
-
-  __device__ __forceinline__ void look(
-      const ForwardTile& tile, int t, const float (&rate)[STATES]) {
-    int lane = threadIdx.x % LANES, first = threadIdx.x / LANES * STATES;
-    EACH for (int i = 0; i < LOOK; i++) {
-      float2 step = tile.step[t + i][lane];
-      float b[STATES];
-      read<STATES>(&tile.b[t + i][first], b);
-      read<STATES>(&tile.c[t + i][first], c[i]);
-      EACH for (int s = 0; s < STATES; s++) {
-        decays[i][s] = Exactly::decay(step.x * rate[s]);
-        inputs[i][s] = step.y * b[s];
-      }
-    }
-  }
-};
-
-constexpr int BETWEEN = 16;  // tokens between checkpoints
-
-// The states of this block before token index · BETWEEN: (N, LANES), however threads share them.
-__device__ __forceinline__ long checkpoint(long index, long tokens) {
-  long count = (tokens + BETWEEN - 1) / BETWEEN;
-  return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * LANES;
-}
-
-// y (B, T, I), last (B, I, N); checkpoints null: none.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) forward(
-    const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
-    const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
-    const T* __restrict__ z, const float* __restrict__ delta_bias,
-    const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
-    float* __restrict__ checkpoints, long tokens, int channels) {
-  extern __shared__ __align__(16) char memory[];
-  ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
-  constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
-
-  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
-  long sequence = blockIdx.y, first = sequence * tokens;
-  int own = blockIdx.x * LANES + lane;
-  float rate[STATES], h[STATES];
-  EACH for (int s = 0; s < STATES; s++) {
-    int n = warp * STATES + s;
-    bool real = n < N && own < channels;
-    rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
-    h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
-  }
-
-  // This thread's part of prepare and finish: four channels of ITEMS tokens; four states of one.
-  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
-  int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
-  float bias[4], skip[4];
-  EACH for (int i = 0; i < 4; i++) {
-    bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
-    skip[i] = channel + i < channels ? d[channel + i] : 0.f;
-  }
-
-  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
-  Map next_b, next_c;
-  auto fetch_tile = [&](long start) {
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      bool inside = t < FORWARD && start + t < tokens;
-      long row = (first + start + t) * channels;
-      next_u[k] = fetch<VECTOR, 4>(u + row, channel, channels, inside);
-      next_delta[k] = fetch<VECTOR, 4>(delta + row, channel, channels, inside);
-      next_z[k] = fetch<VECTOR, 4>(z + row, channel, channels, inside);
-    }
-    long row = (first + start + map_token) * N;
-    bool inside = start + map_token < tokens;
-    next_b = fetch<STATE_VECTOR, STATES>(b + row, map_state, N, inside);
-    next_c = fetch<STATE_VECTOR, STATES>(c + row, map_state, N, inside);
-  };
-
-  fetch_tile(0);
-  for (long start = 0; start < tokens; start += FORWARD) {
-    Four tile_u[ITEMS], tile_z[ITEMS];
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      tile_u[k] = next_u[k], tile_z[k] = next_z[k];
-      if (t >= FORWARD) continue;
-      bool inside = start + t < tokens;
-      EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(wide(next_delta[k].at[i]) + bias[i]) : 0.f;
-        tile.step[t][quad + i] = make_float2(step, step * wide(next_u[k].at[i]));
-      }
-    }
-    spread(next_b, &tile.b[map_token][map_state]);
-    spread(next_c, &tile.c[map_token][map_state]);
-    __syncthreads();
-
-    if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
-    // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
-    // and no load waits for a store that might touch the same address.
-    Ahead ahead, now;
-    ahead.look(tile, 0, rate);
-    EACH for (int t = 0; t < FORWARD; t += LOOK) {
-      now = ahead;
-      if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
-      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
-        float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
-        EACH for (int s = 0; s < STATES; s++)
-          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
-      }
-      EACH for (int i = 0; i < LOOK; i++) {
-        float sum = 0.f;
-        EACH for (int s = 0; s < STATES; s++) {
-          h[s] = now.decays[i][s] * h[s] + now.inputs[i][s];
-          sum += h[s] * now.c[i][s];
-        }
-        tile.read[warp][t + i][lane] = sum;
-      }
-    }
-    __syncthreads();
-
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      if (t >= FORWARD || start + t >= tokens) continue;
-      float out[4];
-      EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * wide(tile_u[k].at[i]);
-      EACH for (int w = 0; w < WARPS; w++) {
-        float part[4];
-        read<4>(&tile.read[w][t][quad], part);
-        EACH for (int i = 0; i < 4; i++) out[i] += part[i];
-      }
-      EACH for (int i = 0; i < 4; i++) {
-        float gate = wide(tile_z[k].at[i]);
-        out[i] *= gate * Exactly::sigmoid(gate);
-      }
-      store(y + (first + start + t) * channels, channel, channels, out);
-    }
-  }
-  EACH for (int s = 0; s < STATES; s++) {
-    int n = warp * STATES + s;
-    if (n < N && own < channels) last[(sequence * channels + own) * N + n] = h[s];
-  }
-}
 
 constexpr int BACKWARD = BETWEEN;  // tokens per tile: their states fit in registers
-constexpr int GROUP = 16 / STATES;  // tokens whose maps are summed over the warp together: 32 values
+constexpr int GROUP = (TENSOR ? 8 : 16) / STATES;  // tokens whose maps are summed together
+constexpr int VALUES = GROUP * 2 * STATES;         // of a lane: gradients of b and c
 
 struct BackwardTile {
   float2 step[BACKWARD][LANES];           // Δ and Δ·u
@@ -222,8 +43,23 @@ struct BackwardTile {
   float bias[LANES], skip[LANES];
 };
 
+// 16 values per lane → lane 4g + j holds the sum over all lanes of value g, or g + 8 where j > 0.
+// Products with ones add up: first what lanes of the same g hold, a row for each value, then the
+// row. Sums are of bfloat16's use only.
+__device__ __forceinline__ float sum_each(const float (&value)[16]) {
+  int g = threadIdx.x % 32 / 4;
+  float rows[4] = {}, sums[4] = {};
+  EACH for (int i = 0; i < 8; i++) {
+    float one = g == i ? 1.f : 0.f, left[4] = {one, 0.f, 0.f, one};
+    multiply_tf32(rows, left, value[i], value[i + 8]);
+  }
+  float left[4] = {rows[0], rows[2], rows[1], rows[3]};
+  multiply_tf32(sums, left, 1.f, 1.f);
+  return threadIdx.x % 4 ? sums[2] : sums[0];
+}
+
 // 32 values per lane → lane i holds the sum over all lanes of value i: 31 exchanges instead of 160.
-template <int COUNT>
+template <int COUNT = 32>
 __device__ __forceinline__ float sum_each(float (&value)[32]) {
   constexpr int HALF = COUNT / 2;
   if constexpr (HALF > 0) {
@@ -240,7 +76,7 @@ __device__ __forceinline__ float sum_each(float (&value)[32]) {
 
 // Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
 // delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
@@ -334,7 +170,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       }
     }
     EACH for (int group = BACKWARD - GROUP; group >= 0; group -= GROUP) {
-      float value[32];  // GROUP tokens, b and c, STATES
+      float value[VALUES];  // GROUP tokens, b and c, STATES
       float reads[GROUP], rates[GROUP], inputs[GROUP];
       EACH for (int i = GROUP - 1; i >= 0; i--) {
         int t = group + i;
@@ -356,14 +192,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
           rates[i] += exponent * rate[s];
         }
       }
-      float sum = sum_each<32>(value);
+      float sum = sum_each(value);
       EACH for (int i = 0; i < GROUP; i++) {
         tile.read[warp][group + i][lane] = reads[i];
         tile.rates[warp][group + i][lane] = rates[i];
         tile.inputs[warp][group + i][lane] = inputs[i];
       }
-      int t = group + lane / (2 * STATES);
-      tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum;
+      // Which value this lane has got.
+      int which = TENSOR ? lane / 4 + lane % 4 * 8 : lane;
+      int t = group + which / (2 * STATES);
+      if (which < VALUES) tile.maps[t][which / STATES % 2][warp * STATES + which % STATES] = sum;
     }
     __syncthreads();
 
@@ -400,9 +238,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
         d_bias[i] += out_delta[i];
       }
       long row = (first + start + t) * channels;
-      store(du + row, channel, channels, out_u);
-      store(d_delta + row, channel, channels, out_delta);
-      store(dz + row, channel, channels, out_z);
+      store<VECTOR>(du + row, channel, channels, out_u);
+      store<VECTOR>(d_delta + row, channel, channels, out_delta);
+      store<VECTOR>(dz + row, channel, channels, out_z);
     }
     long row = ((sequence * gridDim.x + blockIdx.x) * tokens + start) * 2 * N;
     for (int i = threadIdx.x; i < BACKWARD * 2 * N; i += THREADS) {
@@ -440,7 +278,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
 }
 
 // maps (B, blocks, T, 2, N) → db, dc (B, T, N); a thread per element and block row.
-extern "C" __global__ void sum_maps(
+extern "C" __global__ void scan_sum_maps(
     const float* __restrict__ maps, T* __restrict__ db, T* __restrict__ dc, long tokens,
     int blocks) {
   long i = blockIdx.x * (long)blockDim.x + threadIdx.x, size = tokens * 2 * N;
@@ -454,7 +292,7 @@ extern "C" __global__ void sum_maps(
 }
 
 // sums (B, I, N + 2) → da (I, N), dd (I), d_bias (I).
-extern "C" __global__ void sum_sequences(
+extern "C" __global__ void scan_sum_sequences(
     const float* __restrict__ sums, float* __restrict__ da, float* __restrict__ dd,
     float* __restrict__ d_bias, int batch, int channels) {
   long i = blockIdx.x * (long)blockDim.x + threadIdx.x, size = (long)channels * (N + 2);
@@ -464,24 +302,4 @@ extern "C" __global__ void sum_sequences(
   long own = i / (N + 2);
   int n = i % (N + 2);
   (n < N ? da[own * N + n] : n == N ? dd[own] : d_bias[own]) = sum;
-}
-
-// One token of each sequence; state (B, I, N) advances in place. A thread per channel.
-extern "C" __global__ void step(
-    const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
-    const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
-    const T* __restrict__ z, const float* __restrict__ delta_bias, float* __restrict__ state,
-    T* __restrict__ y, int channels) {
-  int own = blockIdx.x * blockDim.x + threadIdx.x;
-  if (own >= channels) return;
-  long sequence = blockIdx.y, at = sequence * channels + own;
-  float in = wide(u[at]), gate = wide(z[at]);
-  float step = Exactly::softplus(wide(delta[at]) + delta_bias[own]), sum = d[own] * in;
-  EACH_OF(8) for (int n = 0; n < N; n++) {
-    float h = Exactly::decay(step * (Exactly::RATE * a[(long)own * N + n])) * state[at * N + n] +
-              step * in * wide(b[sequence * N + n]);
-    state[at * N + n] = h;
-    sum += h * wide(c[sequence * N + n]);
-  }
-  y[at] = narrow<T>(sum * gate * Exactly::sigmoid(gate));
 }
