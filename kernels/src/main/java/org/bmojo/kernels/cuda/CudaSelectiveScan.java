@@ -2,6 +2,8 @@ package org.bmojo.kernels.cuda;
 
 import static org.bmojo.kernels.torch.Tensors.empty;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.SelectiveScan;
@@ -21,7 +23,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
   /** Channels of a block, tokens between checkpoints. */
   private static final int LANES = 32, BETWEEN = 16;
 
-  private static final int FORWARD_THREADS = 128, MOST_STATES = 64;
+  private static final int THREADS = 128, MOST_STATES = 64;
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
@@ -33,7 +35,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       call.forward()
           .kernel("scan_forward")
           .launch(
-              new Grid(call.blocks(), call.batch, 1, FORWARD_THREADS, 0),
+              call.grid(0),
               call.u,
               call.delta,
               call.a,
@@ -71,7 +73,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       program
           .kernel("scan_backward")
           .launch(
-              call.backwardGrid(),
+              call.grid(call.backwardShared()),
               call.u,
               call.delta,
               call.a,
@@ -182,53 +184,41 @@ public final class CudaSelectiveScan implements SelectiveScan {
       }
     }
 
-    /** Four lanes share a channel. */
+    /** States of each of the four lanes that share a channel, rounded up to a power of two. */
+    private int perLane() {
+      return Integer.highestOneBit(2 * (int) ((states + 3) / 4) - 1);
+    }
+
     Program forward() {
-      long quarter = (states + 3) / 4, perLane = Long.highestOneBit(2 * quarter - 1);
-      return Program.of(
-          u,
-          "selective_scan_forward",
-          "ELEMENT=" + Program.type(u),
-          "N=" + states,
-          "STATES=" + perLane,
-          "PAIR=" + (channels % 2 == 0 ? 2 : 1));
-    }
-
-    /**
-     * Measured: fewer threads do less work twice, unless there would be less than one block for
-     * every multiprocessor.
-     */
-    private int perThread() {
-      return states > 32 || perMultiprocessor() > 1 ? 4 : 2;
-    }
-
-    private long perMultiprocessor() {
-      long count = Device.of(u).multiprocessors();
-      return (blocks() * batch + count - 1) / count;
+      return program("selective_scan_forward");
     }
 
     Program backward() {
-      long resident = warps() > 4 ? 1 : Math.min(4, perMultiprocessor());
-      return Program.of(
-          u,
-          "selective_scan_backward",
-          "ELEMENT=" + Program.type(u),
-          "N=" + states,
-          "STATES=" + perThread(),
-          "VECTOR=" + (channels % 4 == 0 ? 4 : 1),
-          "RESIDENT=" + resident);
+      long count = Device.of(u).multiprocessors(), each = (blocks() * batch + count - 1) / count;
+      return program("selective_scan_backward", "RESIDENT=" + Math.min(3, each));
     }
 
-    /** Warps of a backward block; a thread carries some states of one channel. */
-    private int warps() {
-      return (int) (states + perThread() - 1) / perThread();
+    private Program program(String file, String... more) {
+      List<String> constants =
+          new ArrayList<>(
+              List.of(
+                  "ELEMENT=" + Program.type(u),
+                  "N=" + states,
+                  "STATES=" + perLane(),
+                  "PAIR=" + (channels % 2 == 0 ? 2 : 1)));
+      constants.addAll(List.of(more));
+      return Program.of(u, file, constants.toArray(String[]::new));
     }
 
-    Grid backwardGrid() {
-      int floats = 3 * LANES + 4 * warps() * perThread() + 3 * warps() * LANES;
-      int raw = 4 * LANES * (int) u.element_size();
-      int shared = BETWEEN * (4 * floats + raw) + 4 * 2 * LANES;
-      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
+    Grid grid(int shared) {
+      return new Grid(blocks(), batch, 1, THREADS, shared);
+    }
+
+    /** Bytes: each warp's tile, two turns of its share of the maps' gradients. */
+    int backwardShared() {
+      int padded = 4 * perLane(), sums = u.element_size() == 2 ? 8 : 3 * BETWEEN * 8;
+      int tile = 16 * BETWEEN * 8 + 4 * (2 * BETWEEN * padded + sums);
+      return THREADS / 32 * (tile + 2 * 4 * BETWEEN * 2 * padded);
     }
 
     long[] checkpoints() {
