@@ -23,7 +23,7 @@ public final class CudaCausalConv implements CausalConv {
       Tensor y = empty(call.x, Shapes.of(call.x));
       Tensor last = empty(call.x, call.batch, call.width - 1, call.channels);
       call.program
-          .kernel("forward")
+          .kernel("conv_forward")
           .launch(
               call.grid((call.tokens + RUN - 1) / RUN),
               call.x,
@@ -50,7 +50,7 @@ public final class CudaCausalConv implements CausalConv {
       Tensor dInitial = empty(call.x, call.batch, width - 1, channels);
       Tensor sums = Floats.empty(call.x, parts, wide), total = Floats.empty(call.x, wide);
       call.program
-          .kernel("backward")
+          .kernel("conv_backward")
           .launch(
               call.grid(runs),
               call.x,
@@ -64,7 +64,7 @@ public final class CudaCausalConv implements CausalConv {
               call.tokens,
               (int) channels);
       call.program
-          .kernel("sum_parts")
+          .kernel("conv_sum_parts")
           .launch(new Grid((wide + 31) / 32, 1024), sums, total, (int) parts, wide);
       Tensor dWeight = total.narrow(0, 0, channels * width).view(channels, width);
       Tensor dBias = total.narrow(0, channels * width, channels);
@@ -84,7 +84,7 @@ public final class CudaCausalConv implements CausalConv {
       Tensor y = empty(call.x, Shapes.of(call.x));
       Grid grid = new Grid(call.grid(1).x(), call.batch, 1, THREADS, 0);
       call.program
-          .kernel("step")
+          .kernel("conv_step")
           .launch(
               grid,
               call.x,

@@ -63,7 +63,7 @@ __device__ __forceinline__ void slide(float (&window)[K][V]) {
     EACH for (int j = 0; j < V; j++) window[m][j] = window[m + 1][j];
 }
 
-extern "C" __global__ void forward(
+extern "C" __global__ void conv_forward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     const T* __restrict__ initial, T* __restrict__ y, T* __restrict__ last, long tokens,
     int channels) {
@@ -99,7 +99,7 @@ extern "C" __global__ void forward(
 
 // Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
 // carried state. parts (sequences · runs, I·K + I): sums for weight, then bias.
-extern "C" __global__ void backward(
+extern "C" __global__ void conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     const T* __restrict__ initial, const T* __restrict__ dy, T* __restrict__ dx,
     T* __restrict__ d_initial, float* __restrict__ parts, long tokens, int channels) {
@@ -152,13 +152,13 @@ extern "C" __global__ void backward(
   }
 }
 
-extern "C" __global__ void sum_parts(
+extern "C" __global__ void conv_sum_parts(
     const float* __restrict__ parts, float* __restrict__ total, int count, long width) {
   sum_columns(parts, total, count, width);
 }
 
 // One token; state (B, K − 1, I) advances in place.
-extern "C" __global__ void step(
+extern "C" __global__ void conv_step(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     T* __restrict__ state, T* __restrict__ y, int channels) {
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
