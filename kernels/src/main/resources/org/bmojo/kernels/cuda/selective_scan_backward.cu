@@ -13,8 +13,9 @@
 //   finish    gradients of the inputs → global memory; the block adds its warps' sums
 //
 // For bfloat16 activations the sums are products on tensor cores. A lane's values are a right
-// operand, states by channels. From the left, C, B or ones sum over the states. Where the sum is over
-// the channels, a first product with ones in the diagonal turns them into a left operand.
+// operand, states by channels. From the left, C or ones sum over the states. Where the sum is over
+// the channels, a first product with ones in the diagonal turns them into a left operand. What ends
+// in bfloat16 is summed from bfloat16; the sums behind float32 gradients keep float32's digits.
 #include "common.cuh"
 #include "selective_scan.cuh"
 
@@ -25,8 +26,8 @@ constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
 constexpr int PARTS = (STATES + 3) / 4;  // of 16 states, rows of a tensor core's product
 constexpr bool TENSOR = sizeof(T) == 2;
 
-using Two = Pack<T, 2>;
-using Map = Pack<T, STATES>;
+using Two = Raw<2>;
+using Map = Raw<STATES>;
 
 struct alignas(16) Step {
   float delta, input, gated, unused;  // Δ, Δ·u, dy·silu(z)
@@ -41,40 +42,50 @@ struct alignas(16) Tile {  // of one warp
 };
 
 // What a lane needs of 16 tokens, as it lies in memory.
-struct Raw {
+struct Inputs {
   Two u[2], delta[2], z[2], dy[2];
   Map b[2], c[2];
+};
+
+// A lane's states of one token as right operands, two by two.
+struct Packed {
+  unsigned pair[2 * PARTS] = {};
+
+  __device__ __forceinline__ explicit Packed(const float (&values)[STATES]) {
+    EACH for (int s = 0; s < STATES; s += 2)
+      pair[s / 2] = packed(values[s], s + 1 < STATES ? values[s + 1 < STATES ? s + 1 : 0] : 0.f);
+  }
 };
 
 // Sums over states, of tokens g and g + 8, channels 2j and 2j + 1.
 struct StateSums {
   float at[2][2] = {};
 
-  // Token t: Σ_s values · map over the lanes of a channel.
-  __device__ __forceinline__ void add(int t, const Map (&map)[2], const float (&values)[STATES]) {
-    float rows[4] = {};
-    EACH for (int s = 0; s < STATES; s += 2) {
-      bool both = s + 1 < STATES;
-      float left[4] = {wide(map[0].at[s]), wide(map[1].at[s]),
-                       both ? wide(map[0].at[s + 1 < STATES ? s + 1 : 0]) : 0.f,
-                       both ? wide(map[1].at[s + 1 < STATES ? s + 1 : 0]) : 0.f};
-      multiply_tf32(rows, left, values[s], both ? values[s + 1 < STATES ? s + 1 : 0] : 0.f);
+  // Token t: Σ_s values · map over the lanes of a channel, in bfloat16.
+  __device__ __forceinline__ void add(int t, const Map (&map)[2], const Packed& values) {
+    EACH for (int p = 0; p < PARTS; p++) {
+      constexpr int LAST = Map::WORDS - 1;
+      int w = 2 * p, v = w < LAST ? w + 1 : 0;
+      unsigned left[4] = {map[0].word[w], map[1].word[w], w < LAST ? map[0].word[v] : 0,
+                          w < LAST ? map[1].word[v] : 0};
+      float rows[4];
+      multiply_bf16(rows, left, values.pair[w], values.pair[w + 1]);
+      keep(t, rows, p > 0);
     }
-    keep(t, rows);
   }
 
   // The same of one value per lane, in float32: its leading bits and what is left beside them.
   __device__ __forceinline__ void add(int t, float value) {
     float lead = __uint_as_float(__float_as_uint(value) & 0xffffe000u);
-    float rows[4] = {}, left[4] = {1.f, 1.f, 1.f, 1.f};
+    float rows[4], left[4] = {1.f, 1.f, 1.f, 1.f};
     multiply_tf32(rows, left, lead, value - lead);
-    keep(t, rows);
+    keep(t, rows, false);
   }
 
-  __device__ __forceinline__ void keep(int t, const float (&rows)[4]) {
+  __device__ __forceinline__ void keep(int t, const float (&rows)[4], bool more) {
     int g = threadIdx.x % 32 / LANES;
     EACH for (int i = 0; i < 2; i++)
-      if (t % 8 == g) at[t / 8][i] = rows[t / 8 * 2 + i];
+      if (t % 8 == g) at[t / 8][i] = rows[t / 8 * 2 + i] + (more ? at[t / 8][i] : 0.f);
   }
 };
 
@@ -83,30 +94,28 @@ struct ChannelSums {
   float at[PARTS][4] = {};
 
   // Token t: Σ_channels values · weight; weights are those of tokens g (+ 8), channels 2j, 2j + 1.
+  // Ones in the diagonal, row 2j' + i (+ 8) for pair i of lane j', turn the values around.
   __device__ __forceinline__ void add(
-      int t, const float (&values)[STATES], const float (&weight)[2][2]) {
+      int t, const Packed& values, const unsigned (&weight)[2]) {
     int g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
-    float one = g == j ? 1.f : 0.f, two = g == j + 4 ? 1.f : 0.f;
-    float low[4] = {one, 0.f, two, 0.f}, high[4] = {0.f, one, 0.f, two};
-    float right[2];
-    EACH for (int i = 0; i < 2; i++) right[i] = t % 8 == g ? weight[t / 8][i] : 0.f;
+    unsigned one = g / 2 == j ? 0x3f80u << g % 2 * 16 : 0u, diagonal[4] = {one, 0, 0, one};
+    unsigned right = t % 8 == g ? weight[t / 8] : 0u;
     EACH for (int p = 0; p < PARTS; p++) {
-      float v[4], rows[4] = {};
-      EACH for (int i = 0; i < 4; i++) v[i] = p * 4 + i < STATES ? values[(p * 4 + i) % STATES] : 0.f;
-      multiply_tf32(rows, low, v[0], v[1]);
-      if (STATES > 2) multiply_tf32(rows, high, v[2], v[3]);
-      float left[4] = {rows[0], rows[2], rows[1], rows[3]};
-      multiply_tf32(at[p], left, right[0], right[1]);
+      float rows[4];
+      multiply_bf16(rows, diagonal, values.pair[2 * p], values.pair[2 * p + 1]);
+      unsigned left[2] = {packed(rows[0], rows[1]), packed(rows[2], rows[3])};
+      add_bf16(at[p], left, right);
     }
   }
 
-  // → to (8 tokens, stride apart, PADDED): row 4i + j' is state j'·STATES + 4p + i.
+  // → to (8 tokens, stride apart, PADDED): row 2j' + i is state j'·STATES + 4p + i, row 8 + 2j' + i
+  // the one two further.
   __device__ __forceinline__ void store(float* to, int stride) const {
     int g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
     EACH for (int p = 0; p < PARTS; p++)
       EACH for (int k = 0; k < 4; k++) {
-        int row = g + k / 2 * 8, state = row % 4 * STATES + p * 4 + row / 4;
-        if (p * 4 + row / 4 < STATES) to[(2 * j + k % 2) * stride + state] = at[p][k];
+        int inner = p * 4 + k / 2 * 2 + g % 2;
+        if (inner < STATES) to[(2 * j + k % 2) * stride + g / 2 * STATES + inner] = at[p][k];
       }
   }
 };
@@ -145,18 +154,18 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
 
-  Raw now, next;
+  Inputs now, next;
   float origin[STATES], next_origin[STATES];
   auto fetch_tile = [&](long index) {
     EACH for (int k = 0; k < 2; k++) {
       long t = index * TILE + g + 8 * k, row = (first + t) * channels, map = (first + t) * N;
       bool inside = t < tokens;
-      next.u[k] = fetch<PAIR, 2>(u + row, channel, channels, inside);
-      next.delta[k] = fetch<PAIR, 2>(delta + row, channel, channels, inside);
-      next.z[k] = fetch<PAIR, 2>(z + row, channel, channels, inside);
-      next.dy[k] = fetch<PAIR, 2>(dy + row, channel, channels, inside);
-      next.b[k] = fetch<STATE_VECTOR, STATES>(b + map, j * STATES, N, inside);
-      next.c[k] = fetch<STATE_VECTOR, STATES>(c + map, j * STATES, N, inside);
+      next.u[k].fetch<PAIR>(u + row, channel, channels, inside);
+      next.delta[k].fetch<PAIR>(delta + row, channel, channels, inside);
+      next.z[k].fetch<PAIR>(z + row, channel, channels, inside);
+      next.dy[k].fetch<PAIR>(dy + row, channel, channels, inside);
+      next.b[k].fetch<STATE_VECTOR>(b + map, j * STATES, N, inside);
+      next.c[k].fetch<STATE_VECTOR>(c + map, j * STATES, N, inside);
     }
     const float* from = checkpoints + checkpoint(index, tokens) + inner;
     EACH for (int s = 0; s < STATES; s++)
@@ -169,17 +178,19 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward
     long start = index * TILE;
     now = next;
     EACH for (int s = 0; s < STATES; s++) origin[s] = next_origin[s];
-    float input[2][2], gated[2][2];
+    unsigned input_pair[2], gated_pair[2];
     EACH for (int k = 0; k < 2; k++) {
       int t = g + 8 * k;
+      float input[2], gated[2];
       EACH for (int i = 0; i < 2; i++) {
-        float step = Exactly::softplus(wide(now.delta[k].at[i]) + bias[i]);
+        float step = Exactly::softplus(now.delta[k][i] + bias[i]);
         if (start + t >= tokens) step = 0.f;
-        float gate = wide(now.z[k].at[i]);
-        input[k][i] = step * wide(now.u[k].at[i]);
-        gated[k][i] = wide(now.dy[k].at[i]) * gate * Exactly::sigmoid(gate);
-        tile.step[t][2 * j + i] = Step{step, input[k][i], gated[k][i], 0.f};
+        float gate = now.z[k][i];
+        input[i] = step * now.u[k][i];
+        gated[i] = now.dy[k][i] * gate * Exactly::sigmoid(gate);
+        tile.step[t][2 * j + i] = Step{step, input[i], gated[i], 0.f};
       }
+      input_pair[k] = packed(input[0], input[1]), gated_pair[k] = packed(gated[0], gated[1]);
       spread(now.b[k], &tile.b[t][j * STATES]);
       spread(now.c[k], &tile.c[t][j * STATES]);
     }
@@ -212,9 +223,10 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward
           input_here += dh[s] * bt[s];
         }
         if constexpr (TENSOR) {
-          reads.add(t, now.c, h[i]);
-          of_c.add(t, h[i], gated);
-          of_b.add(t, dh, input);
+          Packed state(h[i]);
+          reads.add(t, now.c, state);
+          of_c.add(t, state, gated_pair);
+          of_b.add(t, Packed(dh), input_pair);
         } else {
           float read_here = 0.f;
           EACH for (int s = 0; s < STATES; s++) {
@@ -269,15 +281,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward
           read_here = tile.sums[READ][t][2 * j + i], input_here = tile.sums[INPUT][t][2 * j + i];
           rated = tile.sums[RATES][t][2 * j + i];
         }
-        float in = wide(now.u[k].at[i]), gate = wide(now.z[k].at[i]);
-        float open = Exactly::sigmoid(gate), step = tile.step[t][2 * j + i].delta;
-        out_z[i] = wide(now.dy[k].at[i]) * (read_here + skip[i] * in) *
+        float in = now.u[k][i], gate = now.z[k][i];
+        float open = Exactly::sigmoid(gate);
+        Step step = tile.step[t][2 * j + i];
+        out_z[i] = now.dy[k][i] * (read_here + skip[i] * in) *
                    (open * (1.f + gate * (1.f - open)));
-        out_u[i] = input_here * step + gated[k][i] * skip[i];
+        out_u[i] = input_here * step.delta + step.gated * skip[i];
         out_delta[i] = (rated / Exactly::RATE + input_here * in) *
-                       Exactly::sigmoid(wide(now.delta[k].at[i]) + bias[i]);
+                       Exactly::sigmoid(now.delta[k][i] + bias[i]);
         if (start + t >= tokens) out_delta[i] = 0.f;
-        d_skip[i] += gated[k][i] * in;
+        d_skip[i] += step.gated * in;
         d_bias[i] += out_delta[i];
       }
       if (start + t < tokens) {

@@ -22,8 +22,8 @@ constexpr int PADDED = LANES * STATES;
 constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
 constexpr bool TENSOR = sizeof(T) == 2;
 
-using Two = Pack<T, 2>;
-using Map = Pack<T, STATES>;
+using Two = Raw<2>;
+using Map = Raw<STATES>;
 
 struct alignas(16) Tile {  // of one warp
   float2 step[TILE][8];                // Δ and Δ·u
@@ -33,7 +33,7 @@ struct alignas(16) Tile {  // of one warp
 };
 
 // What a lane needs of 16 tokens, as it lies in memory.
-struct Raw {
+struct Inputs {
   Two u[2], delta[2], z[2];
   Map b[2], c[2];
 };
@@ -64,28 +64,28 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) scan_forward(
     bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
-  auto fetch_tile = [&](Raw& raw, long start) {
+  auto fetch_tile = [&](Inputs& raw, long start) {
     EACH for (int k = 0; k < 2; k++) {
       long t = start + g + 8 * k, row = (first + t) * channels, map = (first + t) * N;
       bool inside = t < tokens;
-      raw.u[k] = fetch<PAIR, 2>(u + row, channel, channels, inside);
-      raw.delta[k] = fetch<PAIR, 2>(delta + row, channel, channels, inside);
-      raw.z[k] = fetch<PAIR, 2>(z + row, channel, channels, inside);
-      raw.b[k] = fetch<STATE_VECTOR, STATES>(b + map, j * STATES, N, inside);
-      raw.c[k] = fetch<STATE_VECTOR, STATES>(c + map, j * STATES, N, inside);
+      raw.u[k].fetch<PAIR>(u + row, channel, channels, inside);
+      raw.delta[k].fetch<PAIR>(delta + row, channel, channels, inside);
+      raw.z[k].fetch<PAIR>(z + row, channel, channels, inside);
+      raw.b[k].fetch<STATE_VECTOR>(b + map, j * STATES, N, inside);
+      raw.c[k].fetch<STATE_VECTOR>(c + map, j * STATES, N, inside);
     }
   };
 
-  Raw now, next;
+  Inputs now, next;
   fetch_tile(next, 0);
   for (long start = 0; start < tokens; start += TILE) {
     now = next;
     EACH for (int k = 0; k < 2; k++) {
       int t = g + 8 * k;
       EACH for (int i = 0; i < 2; i++) {
-        float step = Exactly::softplus(wide(now.delta[k].at[i]) + bias[i]);
+        float step = Exactly::softplus(now.delta[k][i] + bias[i]);
         if (start + t >= tokens) step = 0.f;
-        tile.step[t][2 * j + i] = make_float2(step, step * wide(now.u[k].at[i]));
+        tile.step[t][2 * j + i] = make_float2(step, step * now.u[k][i]);
       }
       spread(now.b[k], &tile.b[t][j * STATES]);
       if (!TENSOR) spread(now.c[k], &tile.c[t][j * STATES]);
@@ -106,11 +106,18 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) scan_forward(
       EACH for (int s = 0; s < STATES; s++)
         h[s] = Exactly::decay(step.x * rate[s]) * h[s] + step.y * bt[s];
       if constexpr (TENSOR) {
-        float rows[4] = {};
+        float rows[4];
         EACH for (int s = 0; s < STATES; s += 2) {
-          float of_c[4] = {wide(now.c[0].at[s]), wide(now.c[1].at[s]), 0.f, 0.f};
-          if (s + 1 < STATES) of_c[2] = wide(now.c[0].at[s + 1]), of_c[3] = wide(now.c[1].at[s + 1]);
-          multiply_tf32(rows, of_c, h[s], s + 1 < STATES ? h[s + 1] : 0.f);
+          float of_c[4] = {now.c[0][s], now.c[1][s], 0.f, 0.f}, second = 0.f;
+          if (s + 1 < STATES) {
+            of_c[2] = now.c[0][s + 1], of_c[3] = now.c[1][s + 1];
+            second = h[s + 1];
+          }
+          if (s == 0) {
+            multiply_tf32(rows, of_c, h[s], second);
+          } else {
+            add_tf32(rows, of_c, h[s], second);
+          }
         }
         EACH for (int i = 0; i < 2; i++)
           if (t % 8 == g) sums[t / 8][i] = rows[t / 8 * 2 + i];
@@ -129,8 +136,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) scan_forward(
       float out[2];
       EACH for (int i = 0; i < 2; i++) {
         float sum = TENSOR ? sums[k][i] : tile.read[TENSOR ? 0 : t][2 * j + i];
-        float gate = wide(now.z[k].at[i]);
-        out[i] = (sum + skip[i] * wide(now.u[k].at[i])) * gate * Exactly::sigmoid(gate);
+        float gate = now.z[k][i];
+        out[i] = (sum + skip[i] * now.u[k][i]) * gate * Exactly::sigmoid(gate);
       }
       if (start + t < tokens) store<PAIR>(y + (first + start + t) * channels, channel, channels, out);
     }
