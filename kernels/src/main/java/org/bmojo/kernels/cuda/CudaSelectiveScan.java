@@ -14,16 +14,17 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code selective_scan.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
+ * {@code selective_scan_forward.cu} and {@code selective_scan_backward.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
  * threads, states per thread): the backward pass walks from one to the one before, with the states
  * between in registers.
  */
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
-  /** Channels of a block, tokens between checkpoints. */
-  private static final int LANES = 32, BETWEEN = 16;
 
-  private static final int THREADS = 128, MOST_STATES = 64;
+  /** Channels of a block, tokens of a forward tile, tokens between checkpoints. */
+  private static final int LANES = 32, FORWARD = 32, BETWEEN = 16;
+
+  private static final int MOST_STATES = 64;
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
@@ -35,7 +36,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       call.forward()
           .kernel("scan_forward")
           .launch(
-              call.grid(0),
+              call.forwardGrid(),
               call.u,
               call.delta,
               call.a,
@@ -73,7 +74,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       program
           .kernel("scan_backward")
           .launch(
-              call.grid(call.backwardShared()),
+              call.backwardGrid(),
               call.u,
               call.delta,
               call.a,
@@ -184,41 +185,61 @@ public final class CudaSelectiveScan implements SelectiveScan {
       }
     }
 
-    /** States of each of the four lanes that share a channel, rounded up to a power of two. */
-    private int perLane() {
-      return Integer.highestOneBit(2 * (int) ((states + 3) / 4) - 1);
+    /**
+     * Measured: fewer threads do less work twice, unless there would be less than one block for
+     * every multiprocessor.
+     */
+    private int perThread() {
+      return states > 32 || perMultiprocessor() > 1 ? 4 : 2;
+    }
+
+    private long perMultiprocessor() {
+      long count = Device.of(u).multiprocessors();
+      return (blocks() * batch + count - 1) / count;
     }
 
     Program forward() {
-      return program("selective_scan_forward");
+      return program("selective_scan_forward", 4, "LOOK=2");
     }
 
     Program backward() {
-      long count = Device.of(u).multiprocessors(), each = (blocks() * batch + count - 1) / count;
-      return program("selective_scan_backward", "RESIDENT=" + Math.min(3, each));
+      return program("selective_scan_backward", 3);
     }
 
-    private Program program(String file, String... more) {
-      List<String> constants =
-          new ArrayList<>(
-              List.of(
-                  "ELEMENT=" + Program.type(u),
-                  "N=" + states,
-                  "STATES=" + perLane(),
-                  "PAIR=" + (channels % 2 == 0 ? 2 : 1)));
-      constants.addAll(List.of(more));
+    /** Registers for {@code most} blocks of four warps on a multiprocessor. */
+    private Program program(String file, int most, String... more) {
+      long resident = warps() > 4 ? 1 : Math.min(most, perMultiprocessor());
+      List<String> constants = new ArrayList<>(List.of(more));
+      constants.add("ELEMENT=" + Program.type(u));
+      constants.add("N=" + states);
+      constants.add("STATES=" + perThread());
+      constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
+      constants.add("RESIDENT=" + resident);
       return Program.of(u, file, constants.toArray(String[]::new));
     }
 
-    Grid grid(int shared) {
-      return new Grid(blocks(), batch, 1, THREADS, shared);
+    /** Warps of a block; a thread carries some states of one channel. */
+    private int warps() {
+      return (int) (states + perThread() - 1) / perThread();
     }
 
-    /** Bytes: each warp's tile, two turns of its share of the maps' gradients. */
-    int backwardShared() {
-      int padded = 4 * perLane(), sums = u.element_size() == 2 ? 8 : 3 * BETWEEN * 8;
-      int tile = 16 * BETWEEN * 8 + 4 * (2 * BETWEEN * padded + sums);
-      return THREADS / 32 * (tile + 2 * 4 * BETWEEN * 2 * padded);
+    /** States rounded up to what the warps carry. */
+    private int padded() {
+      return warps() * perThread();
+    }
+
+    Grid forwardGrid() {
+      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES));
+    }
+
+    Grid backwardGrid() {
+      int floats = 3 * LANES + 4 * padded() + 3 * warps() * LANES;
+      int raw = 4 * LANES * (int) u.element_size();
+      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES);
+    }
+
+    private Grid grid(int shared) {
+      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
     }
 
     long[] checkpoints() {

@@ -54,52 +54,10 @@ __device__ __forceinline__ void spread(const Raw<COUNT>& from, float* to) {
 }
 
 constexpr int BETWEEN = 16;   // tokens between checkpoints
-constexpr int CHANNELS = 32;  // of a block
+constexpr int LANES = 32;     // channels of a block
 
-// The states of a block's channels before token index · BETWEEN: (N, CHANNELS).
+// The states of a block's channels before token index · BETWEEN: (N, LANES).
 __device__ __forceinline__ long checkpoint(long index, long tokens) {
   long count = (tokens + BETWEEN - 1) / BETWEEN;
-  return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * CHANNELS;
-}
-
-// Products on tensor cores. Lane 4g + j holds rows g, g + 8 and columns 2j, 2j + 1 of d.
-
-// d = a · b, 16 × 8 by 8 × 8, of whose numbers the ten leading bits count: rows g, g + 8 and columns
-// j, then j + 4 of a; rows j, j + 4 of column g of b.
-__device__ __forceinline__ void multiply_tf32(
-    float (&d)[4], const float (&a)[4], float b0, float b1) {
-  asm("{\n.reg .f32 z;\nmov.f32 z, 0f00000000;\n"
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {z, z, z, z};\n}"
-      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
-        "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b0)), "r"(__float_as_uint(b1)));
-}
-
-// The same, added to d.
-__device__ __forceinline__ void add_tf32(float (&d)[4], const float (&a)[4], float b0, float b1) {
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
-        "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b0)), "r"(__float_as_uint(b1)));
-}
-
-// d = a · b, 16 × 16 by 16 × 8 in bfloat16: rows g, g + 8 and columns 2j, 2j + 1, then the same 8
-// further, of a; rows 2j, 2j + 1, then 8 further, of column g of b.
-__device__ __forceinline__ void multiply_bf16(
-    float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm("{\n.reg .f32 z;\nmov.f32 z, 0f00000000;\n"
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {z, z, z, z};\n}"
-      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-// d += a · b, 16 × 8 by 8 × 8 in bfloat16: the first half of the operands above.
-__device__ __forceinline__ void add_bf16(float (&d)[4], const unsigned (&a)[2], unsigned b) {
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(b));
+  return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * LANES;
 }

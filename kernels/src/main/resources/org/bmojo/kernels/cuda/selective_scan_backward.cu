@@ -1,128 +1,64 @@
-// The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread
-// (a power of two, at least N / 4), PAIR 2 or 1 channels per load, RESIDENT blocks that shall fit on
-// a multiprocessor.
+// The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread (2
+// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
 //
-// As forward, a warp owns eight channels of one sequence. It walks back through time from one
-// checkpoint to the one before, 16 tokens. Lane 4g + j:
+// A block owns 32 channels of one sequence and walks back through time in tiles of 16 tokens, from
+// one checkpoint to the one before. Lane = channel; each warp carries STATES of the N states, so
+// that b and c are read once per warp and broadcast:
 //
-//   prepare   softplus, products and dy·silu(z) of tokens g and g + 8, channels 2j and 2j + 1
-//   advance   states j·STATES … of channel g from the checkpoint on; eight tokens' fit in registers,
-//             so the second half comes first, and the first half's states are computed twice
-//   return    their gradients, last token first. Sums over states end where prepare's tokens and
-//             channels are; sums over channels, for b and c, are those of the warp
-//   finish    gradients of the inputs → global memory; the block adds its warps' sums
+//   prepare   all threads: softplus, products and dy·silu(z) of the tile → shared memory
+//   advance   warp w: its states from the checkpoint on, kept in registers
+//   return    warp w: their gradients, last token first; sums over its states → shared memory,
+//             and over the block's channels, for b and c
+//   finish    all threads: sums over warps, gradients of inputs → global memory
 //
-// For bfloat16 activations the sums are products on tensor cores. A lane's values are a right
-// operand, states by channels. From the left, C or ones sum over the states. Where the sum is over
-// the channels, a first product with ones in the diagonal turns them into a left operand. What ends
-// in bfloat16 is summed from bfloat16; the sums behind float32 gradients keep float32's digits.
+// The tile before is fetched into registers meanwhile.
 #include "common.cuh"
 #include "selective_scan.cuh"
 
-constexpr int WARPS = 4, LANES = 4;  // of a block; of a channel
-constexpr int TILE = BETWEEN, HALF = 8;
-constexpr int PADDED = LANES * STATES;
+constexpr int WARPS = (N + STATES - 1) / STATES;  // states beyond N stay zero
+constexpr int THREADS = WARPS * LANES;
+constexpr int PADDED = WARPS * STATES;            // N rounded up
+constexpr int QUADS = LANES / 4;                  // groups of four channels
 constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
-constexpr int PARTS = (STATES + 3) / 4;  // of 16 states, rows of a tensor core's product
-constexpr bool TENSOR = sizeof(T) == 2;
 
-using Two = Raw<2>;
+using Four = Raw<4>;
 using Map = Raw<STATES>;
 
-struct alignas(16) Step {
-  float delta, input, gated, unused;  // Δ, Δ·u, dy·silu(z)
+constexpr int BACKWARD = BETWEEN;  // tokens per tile: their states fit in registers
+constexpr int GROUP = 16 / STATES;  // tokens whose maps are summed over the warp together: 32 values
+
+struct BackwardTile {
+  float2 step[BACKWARD][LANES];           // Δ and Δ·u
+  float gated[BACKWARD][LANES];           // dy·silu(z): the gradient of Σ_n h·c + d·u
+  float b[BACKWARD][PADDED];
+  float c[BACKWARD][PADDED];
+  float read[WARPS][BACKWARD][LANES];     // parts of Σ_n h·c
+  float rates[WARPS][BACKWARD][LANES];    // parts of the gradient of Δ through the decays / ln 2
+  float inputs[WARPS][BACKWARD][LANES];   // parts of the gradient of Δ·u
+  float maps[BACKWARD][2][PADDED];        // gradients of b and c, summed over this block's channels
+  Four u[BACKWARD * QUADS], delta[BACKWARD * QUADS], z[BACKWARD * QUADS], dy[BACKWARD * QUADS];
+  float bias[LANES], skip[LANES];
 };
 
-enum Sum { READ, INPUT, RATES };  // Σ_n h·c, Σ_n dh·b, Σ_n of the decays' gradient · a
-
-struct alignas(16) Tile {  // of one warp
-  Step step[TILE][8];
-  float b[TILE][PADDED], c[TILE][PADDED];
-  float sums[TENSOR ? 1 : 3][TENSOR ? 1 : TILE][8];
-};
-
-// What a lane needs of 16 tokens, as it lies in memory.
-struct Inputs {
-  Two u[2], delta[2], z[2], dy[2];
-  Map b[2], c[2];
-};
-
-// A lane's states of one token as right operands, two by two.
-struct Packed {
-  unsigned pair[2 * PARTS] = {};
-
-  __device__ __forceinline__ explicit Packed(const float (&values)[STATES]) {
-    EACH for (int s = 0; s < STATES; s += 2)
-      pair[s / 2] = packed(values[s], s + 1 < STATES ? values[s + 1 < STATES ? s + 1 : 0] : 0.f);
-  }
-};
-
-// Sums over states, of tokens g and g + 8, channels 2j and 2j + 1.
-struct StateSums {
-  float at[2][2] = {};
-
-  // Token t: Σ_s values · map over the lanes of a channel, in bfloat16.
-  __device__ __forceinline__ void add(int t, const Map (&map)[2], const Packed& values) {
-    EACH for (int p = 0; p < PARTS; p++) {
-      constexpr int LAST = Map::WORDS - 1;
-      int w = 2 * p, v = w < LAST ? w + 1 : 0;
-      unsigned left[4] = {map[0].word[w], map[1].word[w], w < LAST ? map[0].word[v] : 0,
-                          w < LAST ? map[1].word[v] : 0};
-      float rows[4];
-      multiply_bf16(rows, left, values.pair[w], values.pair[w + 1]);
-      keep(t, rows, p > 0);
+// 32 values per lane → lane i holds the sum over all lanes of value i: 31 exchanges instead of 160.
+template <int COUNT>
+__device__ __forceinline__ float sum_each(float (&value)[32]) {
+  constexpr int HALF = COUNT / 2;
+  if constexpr (HALF > 0) {
+    bool upper = threadIdx.x & HALF;
+    EACH for (int i = 0; i < HALF; i++) {
+      float keep = upper ? value[i + HALF] : value[i];
+      float give = upper ? value[i] : value[i + HALF];
+      value[i] = keep + __shfl_xor_sync(ALL, give, HALF);
     }
+    return sum_each<HALF>(value);
   }
-
-  // The same of one value per lane, in float32: its leading bits and what is left beside them.
-  __device__ __forceinline__ void add(int t, float value) {
-    float lead = __uint_as_float(__float_as_uint(value) & 0xffffe000u);
-    float rows[4], left[4] = {1.f, 1.f, 1.f, 1.f};
-    multiply_tf32(rows, left, lead, value - lead);
-    keep(t, rows, false);
-  }
-
-  __device__ __forceinline__ void keep(int t, const float (&rows)[4], bool more) {
-    int g = threadIdx.x % 32 / LANES;
-    EACH for (int i = 0; i < 2; i++)
-      if (t % 8 == g) at[t / 8][i] = rows[t / 8 * 2 + i] + (more ? at[t / 8][i] : 0.f);
-  }
-};
-
-// Sums over the warp's channels of eight tokens: states by tokens.
-struct ChannelSums {
-  float at[PARTS][4] = {};
-
-  // Token t: Σ_channels values · weight; weights are those of tokens g (+ 8), channels 2j, 2j + 1.
-  // Ones in the diagonal, row 2j' + i (+ 8) for pair i of lane j', turn the values around.
-  __device__ __forceinline__ void add(
-      int t, const Packed& values, const unsigned (&weight)[2]) {
-    int g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
-    unsigned one = g / 2 == j ? 0x3f80u << g % 2 * 16 : 0u, diagonal[4] = {one, 0, 0, one};
-    unsigned right = t % 8 == g ? weight[t / 8] : 0u;
-    EACH for (int p = 0; p < PARTS; p++) {
-      float rows[4];
-      multiply_bf16(rows, diagonal, values.pair[2 * p], values.pair[2 * p + 1]);
-      unsigned left[2] = {packed(rows[0], rows[1]), packed(rows[2], rows[3])};
-      add_bf16(at[p], left, right);
-    }
-  }
-
-  // → to (8 tokens, stride apart, PADDED): row 2j' + i is state j'·STATES + 4p + i, row 8 + 2j' + i
-  // the one two further.
-  __device__ __forceinline__ void store(float* to, int stride) const {
-    int g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
-    EACH for (int p = 0; p < PARTS; p++)
-      EACH for (int k = 0; k < 4; k++) {
-        int inner = p * 4 + k / 2 * 2 + g % 2;
-        if (inner < STATES) to[(2 * j + k % 2) * stride + g / 2 * STATES + inner] = at[p][k];
-      }
-  }
-};
+  return value[0];
+}
 
 // Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
 // delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
-extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
@@ -131,203 +67,193 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, RESIDENT) scan_backward
     T* __restrict__ dz, float* __restrict__ d_initial, float* __restrict__ sums,
     float* __restrict__ maps, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
-  Tile* tiles = reinterpret_cast<Tile*>(memory);
-  // Each warp's part of the gradients of b and c; tiles take turns.
-  auto shares = reinterpret_cast<float(*)[WARPS][TILE][2][PADDED]>(tiles + WARPS);
-  int warp = threadIdx.x / 32, g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
-  Tile& tile = tiles[warp];
+  BackwardTile& tile = *reinterpret_cast<BackwardTile*>(memory);
+  constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS;
+
+  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
   long sequence = blockIdx.y, first = sequence * tokens;
-  int inner = warp * 8 + g, own = blockIdx.x * CHANNELS + inner;
+  int own = blockIdx.x * LANES + lane;
   float rate[STATES], dh[STATES], d_rate[STATES];
   EACH for (int s = 0; s < STATES; s++) {
-    int n = j * STATES + s;
+    int n = warp * STATES + s;
     bool real = n < N && own < channels;
     rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
     dh[s] = real && d_last ? d_last[(sequence * channels + own) * N + n] : 0.f;
     d_rate[s] = 0.f;
   }
 
-  int channel = blockIdx.x * CHANNELS + warp * 8 + 2 * j;
-  float bias[2], skip[2], d_skip[2] = {}, d_bias[2] = {};
-  EACH for (int i = 0; i < 2; i++) {
-    bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
-    skip[i] = channel + i < channels ? d[channel + i] : 0.f;
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
+  // The first half of the threads brings b, the second c.
+  int map_token = threadIdx.x / WARPS % BACKWARD, map_state = threadIdx.x % WARPS * STATES;
+  bool brings_b = threadIdx.x < THREADS / 2;
+  float d_skip[4] = {}, d_bias[4] = {};
+  if (warp == 0) {
+    tile.bias[lane] = own < channels ? delta_bias[own] : 0.f;
+    tile.skip[lane] = own < channels ? d[own] : 0.f;
   }
+  __syncthreads();
 
-  Inputs now, next;
-  float origin[STATES], next_origin[STATES];
+  long tiles = (tokens + BACKWARD - 1) / BACKWARD;
+  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
+  Map next_map;
+  float next_h[STATES];
   auto fetch_tile = [&](long index) {
-    EACH for (int k = 0; k < 2; k++) {
-      long t = index * TILE + g + 8 * k, row = (first + t) * channels, map = (first + t) * N;
-      bool inside = t < tokens;
-      next.u[k].fetch<PAIR>(u + row, channel, channels, inside);
-      next.delta[k].fetch<PAIR>(delta + row, channel, channels, inside);
-      next.z[k].fetch<PAIR>(z + row, channel, channels, inside);
-      next.dy[k].fetch<PAIR>(dy + row, channel, channels, inside);
-      next.b[k].fetch<STATE_VECTOR>(b + map, j * STATES, N, inside);
-      next.c[k].fetch<STATE_VECTOR>(c + map, j * STATES, N, inside);
+    long start = index * BACKWARD;
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = (threadIdx.x + k * THREADS) / QUADS;
+      bool inside = t < BACKWARD && start + t < tokens;
+      long row = (first + start + t) * channels;
+      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
+      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
+      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
+      next_dy[k].fetch<VECTOR>(dy + row, channel, channels, inside);
     }
-    const float* from = checkpoints + checkpoint(index, tokens) + inner;
-    EACH for (int s = 0; s < STATES; s++)
-      next_origin[s] = j * STATES + s < N ? from[(j * STATES + s) * CHANNELS] : 0.f;
+    long row = (first + start + map_token) * N;
+    next_map.fetch<STATE_VECTOR>(
+        (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
+    const float* from = checkpoints + checkpoint(index, tokens) + lane;
+    EACH for (int s = 0; s < STATES; s++) {
+      int n = warp * STATES + s;
+      next_h[s] = n < N ? from[n * LANES] : 0.f;
+    }
   };
 
-  long index = (tokens + TILE - 1) / TILE - 1;
-  fetch_tile(index);
-  for (; index >= 0; index--) {
-    long start = index * TILE;
-    now = next;
-    EACH for (int s = 0; s < STATES; s++) origin[s] = next_origin[s];
-    unsigned input_pair[2], gated_pair[2];
-    EACH for (int k = 0; k < 2; k++) {
-      int t = g + 8 * k;
-      float input[2], gated[2];
-      EACH for (int i = 0; i < 2; i++) {
-        float step = Exactly::softplus(now.delta[k][i] + bias[i]);
-        if (start + t >= tokens) step = 0.f;
-        float gate = now.z[k][i];
-        input[i] = step * now.u[k][i];
-        gated[i] = now.dy[k][i] * gate * Exactly::sigmoid(gate);
-        tile.step[t][2 * j + i] = Step{step, input[i], gated[i], 0.f};
+  fetch_tile(tiles - 1);
+  for (long index = tiles - 1; index >= 0; index--) {
+    long start = index * BACKWARD;
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int item = threadIdx.x + k * THREADS, t = item / QUADS;
+      if (t >= BACKWARD) continue;
+      tile.u[item] = next_u[k], tile.delta[item] = next_delta[k];
+      tile.z[item] = next_z[k], tile.dy[item] = next_dy[k];
+      bool inside = start + t < tokens;
+      float bias[4];
+      read<4>(&tile.bias[quad], bias);
+      EACH for (int i = 0; i < 4; i++) {
+        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        float gate = next_z[k][i];
+        tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
+        tile.gated[t][quad + i] = next_dy[k][i] * gate * Exactly::sigmoid(gate);
       }
-      input_pair[k] = packed(input[0], input[1]), gated_pair[k] = packed(gated[0], gated[1]);
-      spread(now.b[k], &tile.b[t][j * STATES]);
-      spread(now.c[k], &tile.c[t][j * STATES]);
     }
-    __syncwarp();
+    spread(next_map, brings_b ? &tile.b[map_token][map_state] : &tile.c[map_token][map_state]);
+    float h[BACKWARD][STATES], before[STATES], origin[STATES];
+    EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s];
+    __syncthreads();
 
-    auto advance = [&](int t, const float (&from)[STATES], float (&to)[STATES]) {
-      Step step = tile.step[t][g];
-      float bt[STATES];
-      read<STATES>(&tile.b[t][j * STATES], bt);
-      EACH for (int s = 0; s < STATES; s++)
-        to[s] = Exactly::decay(step.delta * rate[s]) * from[s] + step.input * bt[s];
-    };
-    StateSums reads, inputs, rates;
-    auto half = [&](int begin, const float (&before)[STATES]) {
-      float h[HALF][STATES];
-      __syncwarp();
-      advance(begin, before, h[0]);
-      EACH for (int i = 1; i < HALF; i++) advance(begin + i, h[i - 1], h[i]);
-      ChannelSums of_b, of_c;
-      float(*share)[2][PADDED] = &shares[index % 2][warp][begin];
-      EACH for (int i = HALF - 1; i >= 0; i--) {
-        int t = begin + i;
-        __syncwarp();  // lest all tokens' loads and exponentials come first and fill the registers
-        Step step = tile.step[t][g];
-        float bt[STATES], ct[STATES], input_here = 0.f, rated = 0.f;
-        read<STATES>(&tile.b[t][j * STATES], bt);
-        read<STATES>(&tile.c[t][j * STATES], ct);
-        EACH for (int s = 0; s < STATES; s++) {
-          dh[s] += step.gated * ct[s];
-          input_here += dh[s] * bt[s];
-        }
-        if constexpr (TENSOR) {
-          Packed state(h[i]);
-          reads.add(t, now.c, state);
-          of_c.add(t, state, gated_pair);
-          of_b.add(t, Packed(dh), input_pair);
-        } else {
-          float read_here = 0.f;
-          EACH for (int s = 0; s < STATES; s++) {
-            read_here += h[i][s] * ct[s];
-            float to_b = dh[s] * step.input, to_c = h[i][s] * step.gated;
-            EACH for (int other = LANES; other < 32; other *= 2) {
-              to_b += __shfl_xor_sync(ALL, to_b, other);
-              to_c += __shfl_xor_sync(ALL, to_c, other);
-            }
-            if (g == 0) share[i][0][j * STATES + s] = to_b, share[i][1][j * STATES + s] = to_c;
-          }
-          EACH for (int other = 1; other < LANES; other *= 2)
-            read_here += __shfl_xor_sync(ALL, read_here, other);
-          if (j == 0) tile.sums[READ][t][g] = read_here;
-        }
-        EACH for (int s = 0; s < STATES; s++) {
-          dh[s] *= Exactly::decay(step.delta * rate[s]);
-          float exponent = dh[s] * (i > 0 ? h[i > 0 ? i - 1 : 0][s] : before[s]);
-          d_rate[s] += exponent * step.delta;
-          rated += exponent * rate[s];
-        }
-        if constexpr (TENSOR) {
-          inputs.add(t, input_here);
-          rates.add(t, rated);
-        } else {
-          EACH for (int other = 1; other < LANES; other *= 2) {
-            input_here += __shfl_xor_sync(ALL, input_here, other);
-            rated += __shfl_xor_sync(ALL, rated, other);
-          }
-          if (j == 0) tile.sums[INPUT][t][g] = input_here, tile.sums[RATES][t][g] = rated;
-        }
-      }
-      if (TENSOR) {
-        of_b.store(share[0][0], 2 * PADDED);
-        of_c.store(share[0][1], 2 * PADDED);
-      }
-    };
-    float middle[STATES];
-    advance(0, origin, middle);
-    EACH for (int t = 1; t < HALF; t++) advance(t, middle, middle);
-    half(HALF, middle);
     if (index > 0) fetch_tile(index - 1);
-    half(0, origin);
-    __syncwarp();
-
-    EACH for (int k = 0; k < 2; k++) {
-      int t = g + 8 * k;
-      float out_u[2], out_delta[2], out_z[2];
-      EACH for (int i = 0; i < 2; i++) {
-        float read_here = reads.at[k][i], input_here = inputs.at[k][i], rated = rates.at[k][i];
-        if constexpr (!TENSOR) {
-          read_here = tile.sums[READ][t][2 * j + i], input_here = tile.sums[INPUT][t][2 * j + i];
-          rated = tile.sums[RATES][t][2 * j + i];
+    EACH for (int t = 0; t < BACKWARD; t++) {
+      float2 step = tile.step[t][lane];
+      float bt[STATES];
+      read<STATES>(&tile.b[t][warp * STATES], bt);
+      EACH for (int s = 0; s < STATES; s++) {
+        before[s] = Exactly::decay(step.x * rate[s]) * before[s] + step.y * bt[s];
+        h[t][s] = before[s];
+      }
+    }
+    EACH for (int group = BACKWARD - GROUP; group >= 0; group -= GROUP) {
+      float value[32];  // GROUP tokens, b and c, STATES
+      float reads[GROUP], rates[GROUP], inputs[GROUP];
+      EACH for (int i = GROUP - 1; i >= 0; i--) {
+        int t = group + i;
+        float2 step = tile.step[t][lane];
+        float gated = tile.gated[t][lane];
+        float bt[STATES], ct[STATES];
+        read<STATES>(&tile.b[t][warp * STATES], bt);
+        read<STATES>(&tile.c[t][warp * STATES], ct);
+        reads[i] = rates[i] = inputs[i] = 0.f;
+        EACH for (int s = 0; s < STATES; s++) {
+          reads[i] += h[t][s] * ct[s];
+          value[(i * 2 + 1) * STATES + s] = gated * h[t][s];
+          dh[s] += gated * ct[s];
+          value[i * 2 * STATES + s] = dh[s] * step.y;
+          inputs[i] += dh[s] * bt[s];
+          dh[s] *= Exactly::decay(step.x * rate[s]);
+          float exponent = dh[s] * (t > 0 ? h[t - 1][s] : origin[s]);
+          d_rate[s] += exponent * step.x;
+          rates[i] += exponent * rate[s];
         }
-        float in = now.u[k][i], gate = now.z[k][i];
+      }
+      float sum = sum_each<32>(value);
+      EACH for (int i = 0; i < GROUP; i++) {
+        tile.read[warp][group + i][lane] = reads[i];
+        tile.rates[warp][group + i][lane] = rates[i];
+        tile.inputs[warp][group + i][lane] = inputs[i];
+      }
+      int t = group + lane / (2 * STATES);
+      tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum;
+    }
+    __syncthreads();
+
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = (threadIdx.x + k * THREADS) / QUADS;
+      if (t >= BACKWARD || start + t >= tokens) continue;
+      int item = threadIdx.x + k * THREADS;
+      Four raw_u = tile.u[item], raw_delta = tile.delta[item];
+      Four raw_z = tile.z[item], raw_dy = tile.dy[item];
+      float bias[4], skip[4];
+      read<4>(&tile.bias[quad], bias);
+      read<4>(&tile.skip[quad], skip);
+      float reads[4] = {}, rates[4] = {}, inputs[4] = {};
+      EACH for (int w = 0; w < WARPS; w++) {
+        float part[4];
+        read<4>(&tile.read[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) reads[i] += part[i];
+        read<4>(&tile.rates[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) rates[i] += part[i];
+        read<4>(&tile.inputs[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) inputs[i] += part[i];
+      }
+      float out_u[4], out_delta[4], out_z[4];
+      EACH for (int i = 0; i < 4; i++) {
+        float step = tile.step[t][quad + i].x, gated = tile.gated[t][quad + i];
+        float in = raw_u[i], gate = raw_z[i];
         float open = Exactly::sigmoid(gate);
-        Step step = tile.step[t][2 * j + i];
-        out_z[i] = now.dy[k][i] * (read_here + skip[i] * in) *
+        out_z[i] = raw_dy[i] * (reads[i] + skip[i] * in) *
                    (open * (1.f + gate * (1.f - open)));
-        out_u[i] = input_here * step.delta + step.gated * skip[i];
-        out_delta[i] = (rated / Exactly::RATE + input_here * in) *
-                       Exactly::sigmoid(now.delta[k][i] + bias[i]);
-        if (start + t >= tokens) out_delta[i] = 0.f;
-        d_skip[i] += step.gated * in;
+        out_u[i] = inputs[i] * step + gated * skip[i];
+        out_delta[i] = (rates[i] / Exactly::RATE + inputs[i] * in) *
+                       Exactly::sigmoid(raw_delta[i] + bias[i]);
+        d_skip[i] += gated * in;
         d_bias[i] += out_delta[i];
       }
-      if (start + t < tokens) {
-        long row = (first + start + t) * channels;
-        store<PAIR>(du + row, channel, channels, out_u);
-        store<PAIR>(d_delta + row, channel, channels, out_delta);
-        store<PAIR>(dz + row, channel, channels, out_z);
-      }
+      long row = (first + start + t) * channels;
+      store<VECTOR>(du + row, channel, channels, out_u);
+      store<VECTOR>(d_delta + row, channel, channels, out_delta);
+      store<VECTOR>(dz + row, channel, channels, out_z);
     }
-    __syncthreads();  // all shares are there, and those of the other turn have been added
     long row = ((sequence * gridDim.x + blockIdx.x) * tokens + start) * 2 * N;
-    for (int i = threadIdx.x; i < TILE * 2 * N; i += WARPS * 32) {
-      int t = i / (2 * N), map = i / N % 2, n = i % N;
-      float sum = 0.f;
-      EACH for (int w = 0; w < WARPS; w++) sum += shares[index % 2][w][t][map][n];
-      if (start + t < tokens) maps[row + i] = sum;
+    for (int i = threadIdx.x; i < BACKWARD * 2 * N; i += THREADS) {
+      int t = i / (2 * N);
+      if (start + t < tokens) maps[row + i] = tile.maps[t][i / N % 2][i % N];
     }
+    __syncthreads();
   }
 
   long slot = (sequence * channels + own) * (N + 2);
   EACH for (int s = 0; s < STATES; s++) {
-    int n = j * STATES + s;
+    int n = warp * STATES + s;
     if (n < N && own < channels) {
       d_initial[(sequence * channels + own) * N + n] = dh[s];
       sums[slot + n] = d_rate[s];
     }
   }
-  EACH for (int i = 0; i < 2; i++) {
-    EACH for (int other = LANES; other < 32; other *= 2) {
-      d_skip[i] += __shfl_xor_sync(ALL, d_skip[i], other);
-      d_bias[i] += __shfl_xor_sync(ALL, d_bias[i], other);
+  // Threads with the same four channels add up in shared memory, warp 0 in the end.
+  float* shared = reinterpret_cast<float*>(memory);
+  constexpr int ROWS = THREADS / QUADS;
+  EACH for (int i = 0; i < 4; i++) {
+    shared[threadIdx.x / QUADS * LANES + quad + i] = d_skip[i];
+    shared[(ROWS + threadIdx.x / QUADS) * LANES + quad + i] = d_bias[i];
+  }
+  __syncthreads();
+  if (warp == 0 && own < channels) {
+    float skips = 0.f, biases = 0.f;
+    for (int i = 0; i < ROWS; i++) {
+      skips += shared[i * LANES + lane];
+      biases += shared[(ROWS + i) * LANES + lane];
     }
-    if (g == 0 && channel + i < channels) {
-      long at = (sequence * channels + channel + i) * (N + 2) + N;
-      sums[at] = d_skip[i];
-      sums[at + 1] = d_bias[i];
-    }
+    sums[slot + N] = skips;
+    sums[slot + N + 1] = biases;
   }
 }
 

@@ -1,150 +1,167 @@
 // The selective scan (S6), forward and one step. Constants: ELEMENT type, N states, STATES of them
-// per thread (a power of two, at least N / 4), PAIR 2 or 1 channels per load.
+// per thread (1, 2 or 4), LOOK tokens whose exponentials are under way while as many others advance,
+// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
 //
-// A warp is on its own: it owns eight channels of one sequence and walks through time, 16 tokens at
-// a time, without a barrier. Lane 4g + j:
+// A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
+// of its warps carries STATES of the N states, so that b and c are read once per warp and
+// broadcast, and no scan over time is needed:
 //
-//   prepare   softplus and products for tokens g and g + 8, channels 2j and 2j + 1 → shared memory
-//   advance   states j·STATES … of channel g over the 16 tokens
-//   read      Σ_n h·c, which leaves the sums where prepare's tokens and channels are
-//   finish    skip and gate of those → global memory
+//   prepare   all threads: softplus and products of the tile → shared memory
+//   advance   warp w: its states over the tile; what they add to y → shared memory
+//   finish    all threads: sum over warps, skip, gate → global memory
 //
-// Special-function units bound it (16 results a clock per multiprocessor): one exponential per
-// token, channel and state, and four more per token and channel. So nothing else may take many
-// instructions: bfloat16 activations are read by tensor cores, C (16 tokens × states) · h (states ×
-// 8 channels), although only the row of one token is of use.
+// The next tile is fetched into registers while the current one advances. Special-function units
+// bound it (16 results a clock per multiprocessor): one exponential per token, channel and state,
+// and four more per token and channel.
 #include "common.cuh"
 #include "selective_scan.cuh"
 
-constexpr int WARPS = 4, LANES = 4;  // of a block; of a channel
-constexpr int TILE = BETWEEN;        // tokens
-constexpr int PADDED = LANES * STATES;
+constexpr int WARPS = (N + STATES - 1) / STATES;  // states beyond N stay zero
+constexpr int THREADS = WARPS * LANES;
+constexpr int PADDED = WARPS * STATES;            // N rounded up
+constexpr int QUADS = LANES / 4;                  // groups of four channels
 constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
-constexpr bool TENSOR = sizeof(T) == 2;
 
-using Two = Raw<2>;
+using Four = Raw<4>;
 using Map = Raw<STATES>;
 
-struct alignas(16) Tile {  // of one warp
-  float2 step[TILE][8];                // Δ and Δ·u
-  float b[TILE][PADDED];
-  float c[TENSOR ? 1 : TILE][PADDED];  // float32 activations only, like the next
-  float read[TENSOR ? 1 : TILE][8];
+constexpr int FORWARD = 32;  // tokens per tile
+
+struct ForwardTile {
+  float2 step[FORWARD][LANES];        // Δ and Δ·u
+  float b[FORWARD][PADDED];
+  float c[FORWARD][PADDED];
+  float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
 };
 
-// What a lane needs of 16 tokens, as it lies in memory.
-struct Inputs {
-  Two u[2], delta[2], z[2];
-  Map b[2], c[2];
+// What LOOK tokens need of shared memory and of the special-function unit.
+struct Ahead {
+  float decays[LOOK][STATES], inputs[LOOK][STATES], c[LOOK][STATES];
+
+  __device__ __forceinline__ void look(
+      const ForwardTile& tile, int t, const float (&rate)[STATES]) {
+    int lane = threadIdx.x % LANES, first = threadIdx.x / LANES * STATES;
+    EACH for (int i = 0; i < LOOK; i++) {
+      float2 step = tile.step[t + i][lane];
+      float b[STATES];
+      read<STATES>(&tile.b[t + i][first], b);
+      read<STATES>(&tile.c[t + i][first], c[i]);
+      EACH for (int s = 0; s < STATES; s++) {
+        decays[i][s] = Exactly::decay(step.x * rate[s]);
+        inputs[i][s] = step.y * b[s];
+      }
+    }
+  }
 };
 
 // y (B, T, I), last (B, I, N); checkpoints null: none.
-extern "C" __global__ void __launch_bounds__(WARPS * 32) scan_forward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
     const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
     float* __restrict__ checkpoints, long tokens, int channels) {
-  __shared__ Tile tiles[WARPS];
-  int warp = threadIdx.x / 32, g = threadIdx.x % 32 / LANES, j = threadIdx.x % LANES;
-  Tile& tile = tiles[warp];
+  extern __shared__ __align__(16) char memory[];
+  ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
+  constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
+
+  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
   long sequence = blockIdx.y, first = sequence * tokens;
-  int inner = warp * 8 + g, own = blockIdx.x * CHANNELS + inner;
+  int own = blockIdx.x * LANES + lane;
   float rate[STATES], h[STATES];
   EACH for (int s = 0; s < STATES; s++) {
-    int n = j * STATES + s;
+    int n = warp * STATES + s;
     bool real = n < N && own < channels;
     rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
     h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
   }
 
-  int channel = blockIdx.x * CHANNELS + warp * 8 + 2 * j;
-  float bias[2], skip[2];
-  EACH for (int i = 0; i < 2; i++) {
+  // This thread's part of prepare and finish: four channels of ITEMS tokens; four states of one.
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
+  int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
+  float bias[4], skip[4];
+  EACH for (int i = 0; i < 4; i++) {
     bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
-  auto fetch_tile = [&](Inputs& raw, long start) {
-    EACH for (int k = 0; k < 2; k++) {
-      long t = start + g + 8 * k, row = (first + t) * channels, map = (first + t) * N;
-      bool inside = t < tokens;
-      raw.u[k].fetch<PAIR>(u + row, channel, channels, inside);
-      raw.delta[k].fetch<PAIR>(delta + row, channel, channels, inside);
-      raw.z[k].fetch<PAIR>(z + row, channel, channels, inside);
-      raw.b[k].fetch<STATE_VECTOR>(b + map, j * STATES, N, inside);
-      raw.c[k].fetch<STATE_VECTOR>(c + map, j * STATES, N, inside);
+
+  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
+  Map next_b, next_c;
+  auto fetch_tile = [&](long start) {
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = (threadIdx.x + k * THREADS) / QUADS;
+      bool inside = t < FORWARD && start + t < tokens;
+      long row = (first + start + t) * channels;
+      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
+      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
+      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
     }
+    long row = (first + start + map_token) * N;
+    bool inside = start + map_token < tokens;
+    next_b.fetch<STATE_VECTOR>(b + row, map_state, N, inside);
+    next_c.fetch<STATE_VECTOR>(c + row, map_state, N, inside);
   };
 
-  Inputs now, next;
-  fetch_tile(next, 0);
-  for (long start = 0; start < tokens; start += TILE) {
-    now = next;
-    EACH for (int k = 0; k < 2; k++) {
-      int t = g + 8 * k;
-      EACH for (int i = 0; i < 2; i++) {
-        float step = Exactly::softplus(now.delta[k][i] + bias[i]);
-        if (start + t >= tokens) step = 0.f;
-        tile.step[t][2 * j + i] = make_float2(step, step * now.u[k][i]);
+  fetch_tile(0);
+  for (long start = 0; start < tokens; start += FORWARD) {
+    Four tile_u[ITEMS], tile_z[ITEMS];
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = (threadIdx.x + k * THREADS) / QUADS;
+      tile_u[k] = next_u[k], tile_z[k] = next_z[k];
+      if (t >= FORWARD) continue;
+      bool inside = start + t < tokens;
+      EACH for (int i = 0; i < 4; i++) {
+        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
       }
-      spread(now.b[k], &tile.b[t][j * STATES]);
-      if (!TENSOR) spread(now.c[k], &tile.c[t][j * STATES]);
     }
-    __syncwarp();
+    spread(next_b, &tile.b[map_token][map_state]);
+    spread(next_c, &tile.c[map_token][map_state]);
+    __syncthreads();
 
-    if (start + TILE < tokens) fetch_tile(next, start + TILE);
-    if (checkpoints) {
-      float* to = checkpoints + checkpoint(start / BETWEEN, tokens) + inner;
-      EACH for (int s = 0; s < STATES; s++)
-        if (j * STATES + s < N) to[(j * STATES + s) * CHANNELS] = h[s];
-    }
-    float sums[2][2] = {};  // Σ_n h·c of tokens g and g + 8, channels 2j and 2j + 1
-    EACH for (int t = 0; t < TILE; t++) {
-      float2 step = tile.step[t][g];
-      float bt[STATES];
-      read<STATES>(&tile.b[t][j * STATES], bt);
-      EACH for (int s = 0; s < STATES; s++)
-        h[s] = Exactly::decay(step.x * rate[s]) * h[s] + step.y * bt[s];
-      if constexpr (TENSOR) {
-        float rows[4];
-        EACH for (int s = 0; s < STATES; s += 2) {
-          float of_c[4] = {now.c[0][s], now.c[1][s], 0.f, 0.f}, second = 0.f;
-          if (s + 1 < STATES) {
-            of_c[2] = now.c[0][s + 1], of_c[3] = now.c[1][s + 1];
-            second = h[s + 1];
-          }
-          if (s == 0) {
-            multiply_tf32(rows, of_c, h[s], second);
-          } else {
-            add_tf32(rows, of_c, h[s], second);
-          }
+    if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
+    // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
+    // and no load waits for a store that might touch the same address.
+    Ahead ahead, now;
+    ahead.look(tile, 0, rate);
+    EACH for (int t = 0; t < FORWARD; t += LOOK) {
+      now = ahead;
+      if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
+      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
+        float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
+        EACH for (int s = 0; s < STATES; s++)
+          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
+      }
+      EACH for (int i = 0; i < LOOK; i++) {
+        float sum = 0.f;
+        EACH for (int s = 0; s < STATES; s++) {
+          h[s] = now.decays[i][s] * h[s] + now.inputs[i][s];
+          sum += h[s] * now.c[i][s];
         }
-        EACH for (int i = 0; i < 2; i++)
-          if (t % 8 == g) sums[t / 8][i] = rows[t / 8 * 2 + i];
-      } else {
-        float ct[STATES], sum = 0.f;
-        read<STATES>(&tile.c[t][j * STATES], ct);
-        EACH for (int s = 0; s < STATES; s++) sum += h[s] * ct[s];
-        EACH for (int other = 1; other < LANES; other *= 2) sum += __shfl_xor_sync(ALL, sum, other);
-        if (j == 0) tile.read[t][g] = sum;
+        tile.read[warp][t + i][lane] = sum;
       }
     }
-    __syncwarp();
+    __syncthreads();
 
-    EACH for (int k = 0; k < 2; k++) {
-      int t = g + 8 * k;
-      float out[2];
-      EACH for (int i = 0; i < 2; i++) {
-        float sum = TENSOR ? sums[k][i] : tile.read[TENSOR ? 0 : t][2 * j + i];
-        float gate = now.z[k][i];
-        out[i] = (sum + skip[i] * now.u[k][i]) * gate * Exactly::sigmoid(gate);
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = (threadIdx.x + k * THREADS) / QUADS;
+      if (t >= FORWARD || start + t >= tokens) continue;
+      float out[4];
+      EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * tile_u[k][i];
+      EACH for (int w = 0; w < WARPS; w++) {
+        float part[4];
+        read<4>(&tile.read[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) out[i] += part[i];
       }
-      if (start + t < tokens) store<PAIR>(y + (first + start + t) * channels, channel, channels, out);
+      EACH for (int i = 0; i < 4; i++) {
+        float gate = tile_z[k][i];
+        out[i] *= gate * Exactly::sigmoid(gate);
+      }
+      store<VECTOR>(y + (first + start + t) * channels, channel, channels, out);
     }
-    if (!TENSOR) __syncwarp();  // before the next tile's sums
   }
   EACH for (int s = 0; s < STATES; s++) {
-    int n = j * STATES + s;
+    int n = warp * STATES + s;
     if (n < N && own < channels) last[(sequence * channels + own) * N + n] = h[s];
   }
 }
