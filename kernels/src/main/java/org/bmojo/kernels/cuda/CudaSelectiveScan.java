@@ -199,16 +199,16 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Program forward() {
-      return program("selective_scan_forward", 4, "LOOK=2");
+      // Tokens ahead: fewer where more warps wait for one another's turn.
+      return program("selective_scan_forward", "LOOK=" + (perThread() == 4 ? 4 : 2));
     }
 
     Program backward() {
-      return program("selective_scan_backward", 3);
+      return program("selective_scan_backward");
     }
 
-    /** Registers for {@code most} blocks of four warps on a multiprocessor. */
-    private Program program(String file, int most, String... more) {
-      long resident = warps() > 4 ? 1 : Math.min(most, perMultiprocessor());
+    private Program program(String file, String... more) {
+      long resident = warps() > 4 ? 1 : Math.min(3, perMultiprocessor());
       List<String> constants = new ArrayList<>(List.of(more));
       constants.add("ELEMENT=" + Program.type(u));
       constants.add("N=" + states);
