@@ -37,11 +37,11 @@ public final class CudaAdamW implements AdamW {
       for (SlotTable table : tables) {
         Tensor mine = parts.narrow(0, before, table.chunks());
         table
-            .kernel("squares")
+            .kernel("adamw_squares")
             .launch(new Grid(table.chunks(), THREADS), table.addresses(), table.count(), mine);
         before += table.chunks();
       }
-      tables.getFirst().kernel("joint_norm").launch(new Grid(1, 1024), parts, chunks, norm);
+      tables.getFirst().kernel("adamw_norm").launch(new Grid(1, 1024), parts, chunks, norm);
       return scope.keep(norm);
     }
   }
@@ -51,7 +51,7 @@ public final class CudaAdamW implements AdamW {
     try (Scope scope = new Scope()) {
       for (SlotTable table : tables(slots)) {
         table
-            .kernel("step")
+            .kernel("adamw_step")
             .launch(
                 new Grid(table.chunks(), THREADS),
                 table.addresses(),

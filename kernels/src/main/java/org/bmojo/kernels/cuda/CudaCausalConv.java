@@ -23,7 +23,7 @@ public final class CudaCausalConv implements CausalConv {
       Tensor y = empty(call.x, Shapes.of(call.x));
       Tensor last = empty(call.x, call.batch, call.width - 1, call.channels);
       call.program
-          .kernel("forward")
+          .kernel("conv_forward")
           .launch(
               call.grid((call.tokens + RUN - 1) / RUN),
               call.x,
@@ -44,15 +44,16 @@ public final class CudaCausalConv implements CausalConv {
       Call call = new Call(in, BACKWARD_RUN);
       Shapes.expect(OP, "dy", dy, Shapes.of(in.x()));
       long channels = call.channels, width = call.width, wide = channels * (width + 1);
-      long runs = (call.tokens + width - 1 + BACKWARD_RUN - 1) / BACKWARD_RUN;
-      long parts = call.batch * runs;
+      int together = BACKWARD_RUN * THREADS / 32; // a run per warp
+      long blocks = (call.tokens + width - 1 + together - 1) / together;
+      long parts = call.batch * blocks;
       Tensor dx = empty(call.x, Shapes.of(call.x));
       Tensor dInitial = empty(call.x, call.batch, width - 1, channels);
       Tensor sums = Floats.empty(call.x, parts, wide), total = Floats.empty(call.x, wide);
       call.program
-          .kernel("backward")
+          .kernel("conv_backward")
           .launch(
-              call.grid(runs),
+              new Grid((channels / call.vector + 31) / 32, blocks, call.batch, THREADS, 0),
               call.x,
               call.weight,
               call.bias,
@@ -64,7 +65,7 @@ public final class CudaCausalConv implements CausalConv {
               call.tokens,
               (int) channels);
       call.program
-          .kernel("sum_parts")
+          .kernel("conv_sum_parts")
           .launch(new Grid((wide + 31) / 32, 1024), sums, total, (int) parts, wide);
       Tensor dWeight = total.narrow(0, 0, channels * width).view(channels, width);
       Tensor dBias = total.narrow(0, channels * width, channels);
@@ -84,7 +85,7 @@ public final class CudaCausalConv implements CausalConv {
       Tensor y = empty(call.x, Shapes.of(call.x));
       Grid grid = new Grid(call.grid(1).x(), call.batch, 1, THREADS, 0);
       call.program
-          .kernel("step")
+          .kernel("conv_step")
           .launch(
               grid,
               call.x,

@@ -35,7 +35,7 @@ public final class CudaEideticSelect implements EideticSelect {
       Tensor positions = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
       Tensor rows = Floats.empty(scores, ScalarType.Long, batch, chunks, capacity);
       Program.of(scores, "eidetic_select")
-          .kernel("select_best")
+          .kernel("eidetic_select")
           .launch(
               new Grid(chunks, batch, 1, 256, 0),
               door.state("scores", scores),

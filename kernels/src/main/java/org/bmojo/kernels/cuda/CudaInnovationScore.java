@@ -20,7 +20,7 @@ public final class CudaInnovationScore implements InnovationScore {
       Rows rows = Rows.of(OP, x);
       Tensor score = Floats.empty(x, Arrays.copyOf(Shapes.of(x), (int) x.dim() - 1));
       Program.of(x, "innovation_score", rows.constants(x, x))
-          .kernel("forward")
+          .kernel("innovation_forward")
           .launch(
               rows.all(),
               door.activation("x", x),
@@ -41,7 +41,7 @@ public final class CudaInnovationScore implements InnovationScore {
       Rows rows = Rows.of(OP, x);
       Tensor dx = empty(x, Shapes.of(x)), dPredicted = empty(x, Shapes.of(x));
       Program.of(x, "innovation_score", rows.constants(x, x))
-          .kernel("backward")
+          .kernel("innovation_backward")
           .launch(
               rows.all(),
               door.activation("x", x),

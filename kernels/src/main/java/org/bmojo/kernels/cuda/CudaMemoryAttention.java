@@ -139,7 +139,7 @@ public final class CudaMemoryAttention implements MemoryAttention {
               "ELEMENT=" + Program.type(q),
               "D=" + q.size(2),
               "THREADS=" + STEP_THREADS)
-          .kernel("step")
+          .kernel("attention_step")
           .launch(
               new Grid(q.size(1), q.size(0), 1, STEP_THREADS, 0),
               q,

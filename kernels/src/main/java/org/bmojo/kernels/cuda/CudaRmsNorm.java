@@ -25,7 +25,7 @@ public final class CudaRmsNorm implements RmsNorm {
       Tensor y = empty(x, Shapes.of(x));
       Tensor scale = Floats.empty(x, Arrays.copyOf(Shapes.of(x), (int) x.dim() - 1));
       program(rows, x, weight)
-          .kernel("forward")
+          .kernel("norm_forward")
           .launch(
               rows.all(),
               door.activation("x", x),
@@ -50,7 +50,7 @@ public final class CudaRmsNorm implements RmsNorm {
       Tensor dx = empty(x, Shapes.of(x));
       Tensor sums = weight == null ? null : Floats.empty(x, parts, rows.width());
       program
-          .kernel("backward")
+          .kernel("norm_backward")
           .launch(
               grid,
               door.activation("x", x),
@@ -63,7 +63,7 @@ public final class CudaRmsNorm implements RmsNorm {
       if (weight == null) return new Gradients(scope.keep(dx), null);
       Tensor dWeight = empty(weight, Shapes.of(weight));
       program
-          .kernel("sum_parts")
+          .kernel("norm_sum_parts")
           .launch(new Grid((rows.width() + 31) / 32, 1024), sums, dWeight, parts);
       return new Gradients(scope.keep(dx), scope.keep(dWeight));
     }

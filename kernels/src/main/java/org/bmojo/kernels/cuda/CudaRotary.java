@@ -34,7 +34,7 @@ public final class CudaRotary implements Rotary {
       long planes = x.numel() / 2;
       Tensor y = empty(x, Shapes.of(x));
       Program.of(x, "rotary", "ELEMENT=" + Program.type(x), "VECTOR=" + vector)
-          .kernel("turn")
+          .kernel("rotary_turn")
           .launch(
               new Grid((planes / vector + 255) / 256, 256),
               door.activation("x", x),

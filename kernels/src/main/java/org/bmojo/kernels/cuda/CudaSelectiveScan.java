@@ -2,6 +2,8 @@ package org.bmojo.kernels.cuda;
 
 import static org.bmojo.kernels.torch.Tensors.empty;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.SelectiveScan;
@@ -12,27 +14,29 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code selective_scan.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
+ * {@code selective_scan_forward.cu} and {@code selective_scan_backward.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
  * threads, states per thread): the backward pass walks from one to the one before, with the states
  * between in registers.
  */
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
-  private static final int LANES = 32, FORWARD = 32, BACKWARD = 16, MOST_STATES = 64;
-  private static final boolean FORWARD_PASS = false, BACKWARD_PASS = true;
+
+  /** Channels of a block, tokens of a forward tile, tokens between checkpoints. */
+  private static final int LANES = 32, FORWARD = 32, BETWEEN = 16;
+
+  private static final int MOST_STATES = 64;
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
-      Call call = new Call(in, FORWARD_PASS);
+      Call call = new Call(in);
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
       Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
-      int shared = 4 * FORWARD * (2 * LANES + 2 * call.padded() + call.warps() * LANES);
-      call.program
-          .kernel("forward")
+      call.forward()
+          .kernel("scan_forward")
           .launch(
-              call.grid(shared),
+              call.forwardGrid(),
               call.u,
               call.delta,
               call.a,
@@ -58,7 +62,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     if (checkpoints == null)
       throw new IllegalStateException("forward was told no backward follows");
     try (Scope scope = new Scope()) {
-      Call call = new Call(in, BACKWARD_PASS);
+      Call call = new Call(in);
       long batch = call.batch, tokens = call.tokens, channels = call.channels, n = call.states;
       long blocks = call.blocks();
       Tensor du = empty(call.u, Shapes.of(call.u)), dz = empty(call.u, Shapes.of(call.u));
@@ -66,13 +70,11 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor dInitial = call.floats(batch, channels, n);
       Tensor sums = call.floats(batch, channels, n + 2);
       Tensor maps = call.floats(batch, blocks, tokens, 2 * n);
-      int floats = 3 * LANES + 4 * call.padded() + 3 * call.warps() * LANES;
-      int raw = 4 * LANES * (int) call.u.element_size();
-      int shared = BACKWARD * (4 * floats + raw) + 4 * 2 * LANES;
-      call.program
-          .kernel("backward")
+      Program program = call.backward();
+      program
+          .kernel("scan_backward")
           .launch(
-              call.grid(shared),
+              call.backwardGrid(),
               call.u,
               call.delta,
               call.a,
@@ -94,8 +96,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
               (int) channels);
       Tensor db = empty(call.b, Shapes.of(call.b)), dc = empty(call.c, Shapes.of(call.c));
       long elements = tokens * 2 * n;
-      call.program
-          .kernel("sum_maps")
+      program
+          .kernel("scan_sum_maps")
           .launch(
               new Grid((elements + 255) / 256, batch, 1, 256, 0),
               maps,
@@ -105,8 +107,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
               (int) blocks);
       Tensor da = empty(call.a, channels, n);
       Tensor dd = empty(call.a, channels), dBias = empty(call.a, channels);
-      call.program
-          .kernel("sum_sequences")
+      program
+          .kernel("scan_sum_sequences")
           .launch(
               new Grid((channels * (n + 2) + 255) / 256, 256),
               sums,
@@ -131,11 +133,11 @@ public final class CudaSelectiveScan implements SelectiveScan {
   @Override
   public Tensor step(Inputs in, Tensor state) {
     try (Scope scope = new Scope()) {
-      Call call = new Call(in, FORWARD_PASS);
+      Call call = new Call(in);
       Shapes.expect(OP, "state", state, call.batch, call.channels, call.states);
       Tensor y = empty(call.u, Shapes.of(call.u));
-      call.program
-          .kernel("step")
+      call.forward()
+          .kernel("scan_step")
           .launch(
               new Grid((call.channels + 127) / 128, call.batch, 1, 128, 0),
               call.u,
@@ -159,10 +161,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
     final Tensor u, delta, a, b, c, d, z, deltaBias;
     final @Nullable Tensor initial;
     final long batch, tokens, channels, states;
-    final int perThread;
-    final Program program;
 
-    Call(Inputs in, boolean backward) {
+    Call(Inputs in) {
       door = new Door(OP, in.u());
       u = door.activation("u", in.u());
       delta = door.activation("delta", in.delta());
@@ -183,36 +183,67 @@ public final class CudaSelectiveScan implements SelectiveScan {
             "the cuda room expects at most " + MOST_STATES,
             "use the reference backend");
       }
-      // Measured: forward, more warps hide more latency; backward, fewer threads do less work
-      // twice, unless there would be less than one block for every multiprocessor.
-      long sms = Device.of(u).multiprocessors(), perSm = (blocks() * batch + sms - 1) / sms;
-      perThread = states > 32 ? 4 : backward && perSm > 1 ? 4 : 2;
-      long fitting = warps() > 8 ? 1 : !backward ? 3 : perThread == 2 ? 1 : Math.min(4, perSm);
-      long resident = warps() > 4 && backward ? 1 : fitting;
-      program =
-          Program.of(
-              u,
-              "selective_scan",
-              "ELEMENT=" + Program.type(u),
-              "N=" + states,
-              "STATES=" + perThread,
-              "LOOK=2",
-              "VECTOR=" + (channels % 4 == 0 ? 4 : 1),
-              "RESIDENT=" + resident);
+    }
+
+    /**
+     * Measured: fewer threads do less work twice, unless there would be less than one block for
+     * every multiprocessor.
+     */
+    private int perThread() {
+      return states > 32 || perMultiprocessor() > 1 ? 4 : 2;
+    }
+
+    private long perMultiprocessor() {
+      long count = Device.of(u).multiprocessors();
+      return (blocks() * batch + count - 1) / count;
+    }
+
+    Program forward() {
+      // Tokens ahead: fewer where more warps wait for one another's turn.
+      return program("selective_scan_forward", "LOOK=" + (perThread() == 4 ? 4 : 2));
+    }
+
+    Program backward() {
+      return program("selective_scan_backward");
+    }
+
+    private Program program(String file, String... more) {
+      long resident = warps() > 4 ? 1 : Math.min(3, perMultiprocessor());
+      List<String> constants = new ArrayList<>(List.of(more));
+      constants.add("ELEMENT=" + Program.type(u));
+      constants.add("N=" + states);
+      constants.add("STATES=" + perThread());
+      constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
+      constants.add("RESIDENT=" + resident);
+      return Program.of(u, file, constants.toArray(String[]::new));
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
-    int warps() {
-      return (int) (states + perThread - 1) / perThread;
+    private int warps() {
+      return (int) (states + perThread() - 1) / perThread();
     }
 
     /** States rounded up to what the warps carry. */
-    int padded() {
-      return warps() * perThread;
+    private int padded() {
+      return warps() * perThread();
+    }
+
+    Grid forwardGrid() {
+      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES));
+    }
+
+    Grid backwardGrid() {
+      int floats = 3 * LANES + 4 * padded() + 3 * warps() * LANES;
+      int raw = 4 * LANES * (int) u.element_size();
+      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES);
+    }
+
+    private Grid grid(int shared) {
+      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
     }
 
     long[] checkpoints() {
-      return new long[] {batch, (tokens + BACKWARD - 1) / BACKWARD, blocks(), states, LANES};
+      return new long[] {batch, (tokens + BETWEEN - 1) / BETWEEN, blocks(), states, LANES};
     }
 
     Tensor kept(Tensor checkpoints) {
@@ -223,10 +254,6 @@ public final class CudaSelectiveScan implements SelectiveScan {
     /** Blocks that share a sequence's channels. */
     long blocks() {
       return (channels + LANES - 1) / LANES;
-    }
-
-    Grid grid(int shared) {
-      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
     }
 
     Tensor floats(long... shape) {

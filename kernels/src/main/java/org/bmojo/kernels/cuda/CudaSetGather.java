@@ -52,7 +52,7 @@ public final class CudaSetGather implements SetGather {
               "VECTOR=" + vector,
               "WIDTH=" + width,
               "WARPS=" + WARPS)
-          .kernel("backward")
+          .kernel("gather_backward")
           .launch(
               new Grid((dx.size(0) * tokens + WARPS - 1) / WARPS, 32 * WARPS),
               door.index("rows", sets.rows()),

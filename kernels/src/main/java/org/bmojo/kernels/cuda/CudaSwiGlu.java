@@ -21,7 +21,7 @@ public final class CudaSwiGlu implements SwiGlu {
       Stream stream = new Stream(gate);
       stream
           .program
-          .kernel("forward")
+          .kernel("swiglu_forward")
           .launch(
               stream.grid,
               door.activation("gate", gate),
@@ -42,7 +42,7 @@ public final class CudaSwiGlu implements SwiGlu {
       Stream stream = new Stream(gate);
       stream
           .program
-          .kernel("backward")
+          .kernel("swiglu_backward")
           .launch(
               stream.grid,
               door.activation("gate", gate),

@@ -53,7 +53,7 @@ final class EideticPart {
       Tensor dBias = empty(bias, Shapes.of(bias));
       Tensor wide = slots > rows() ? Floats.empty(q, Shapes.of(q)) : null;
       Program.of(door.like(), "eidetic_attention", "HEAD=" + q.size(3), "WARPS=" + warps)
-          .kernel("backward")
+          .kernel("attention_backward_sets")
           .launch(
               new Grid(chunks, groups, q.size(0), 32 * warps, shared(warps)),
               q,

@@ -65,7 +65,7 @@ final class JointBackward {
 
   private void queries(Output joint, Tensor dOut, Tensor dq, Tensor along) {
     program
-        .kernel("backward_queries")
+        .kernel("attention_backward_queries")
         .launch(
             new Grid(tiles(tokens), heads, batch, 32 * warps, shared(warps, 1)),
             q,
@@ -91,7 +91,7 @@ final class JointBackward {
   private void keys(
       Tensor logSumExp, Tensor dOut, Tensor along, Stream dWindow, @Nullable Stream dFading) {
     program
-        .kernel("backward_keys")
+        .kernel("attention_backward_keys")
         .launch(
             new Grid(
                 tiles(rows(window)) + tiles(rows(fading)),

@@ -47,7 +47,7 @@ final class JointForward {
       long rows = 16 * warps, tiles = (longest + rows - 1) / rows;
       Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
       Program.of(q, "memory_attention", "HEAD=" + dim, "WARPS=" + warps)
-          .kernel("forward")
+          .kernel("attention_forward")
           .launch(
               new Grid(chunks * tiles, heads, batch, 32 * warps, shared(warps, dim)),
               q,

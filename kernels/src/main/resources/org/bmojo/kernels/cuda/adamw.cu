@@ -59,7 +59,7 @@ struct Rates {
   }
 };
 
-extern "C" __global__ void step(
+extern "C" __global__ void adamw_step(
     const Slot* __restrict__ slots, int count, float rate, float beta1, float beta2, float eps,
     float correction1, float correction2, float clip, const double* __restrict__ norm) {
   double joint = *norm;
@@ -106,7 +106,7 @@ __device__ double block_sum(double x) {
 }
 
 // parts: one sum of squares per chunk.
-extern "C" __global__ void squares(
+extern "C" __global__ void adamw_squares(
     const Slot* __restrict__ slots, int count, double* __restrict__ parts) {
   const Slot slot = find(slots, count, blockIdx.x);
   double sum = 0;
@@ -124,7 +124,7 @@ extern "C" __global__ void squares(
 }
 
 // One block: the root of the sum of all parts.
-extern "C" __global__ void joint_norm(
+extern "C" __global__ void adamw_norm(
     const double* __restrict__ parts, long count, double* __restrict__ result) {
   double sum = 0;
   for (long i = threadIdx.x; i < count; i += blockDim.x) sum += parts[i];

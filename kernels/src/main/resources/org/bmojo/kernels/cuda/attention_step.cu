@@ -30,7 +30,7 @@ struct Running {
   }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) step(
+extern "C" __global__ void __launch_bounds__(THREADS) attention_step(
     const T* __restrict__ q, const long* __restrict__ positions, const T* __restrict__ window_k,
     const T* __restrict__ window_v, int window_rows, int window, const T* __restrict__ fading_k,
     const T* __restrict__ fading_v, int fading_rows, int fading, const T* __restrict__ eidetic_q,

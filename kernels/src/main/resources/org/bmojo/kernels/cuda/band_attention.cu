@@ -57,7 +57,7 @@ __device__ __forceinline__ void fetch_slopes(
 
 // Grid: tiles of queries, heads, sequences. dq over both streams; out_slopes (B, T, H) gets
 // Σ dOut · out.
-extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward_queries(
+extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attention_backward_queries(
     const bf16* __restrict__ q, const bf16* __restrict__ window_k,
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,
@@ -161,7 +161,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backwa
 
 // Grid: tiles of the window's rows and then of the fading stream's, key heads, sequences. A warp
 // owns 16 keys; logits lie transposed, keys down and queries across.
-extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward_keys(
+extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attention_backward_keys(
     const bf16* __restrict__ q, const bf16* __restrict__ window_k,
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,

@@ -9,7 +9,7 @@
 // Grid: chunks, key heads, sequences. A warp owns 16 keys and computes with logits transposed, keys
 // down and queries across; only the gradient of the logits crosses warps, for dq. Sets of more than
 // ROWS keys go through `wide`, float32 like dq: what dq is before the last of them.
-extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) backward(
+extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attention_backward_sets(
     const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v,
     const float* __restrict__ bias, const bf16* __restrict__ d_out,
     const float* __restrict__ log_sum_exp, const float* __restrict__ out_slopes,

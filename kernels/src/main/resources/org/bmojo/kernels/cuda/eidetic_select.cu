@@ -47,7 +47,7 @@ __device__ __forceinline__ int up_to_here(int value, int& total) {
   return value;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) select_best(
+extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
     const float* __restrict__ scores, const long* __restrict__ kept_positions,
     const float* __restrict__ kept_scores, long* __restrict__ positions, long* __restrict__ rows,
     long recent, long tail, long start, int capacity, int window, int chunk) {

@@ -4,7 +4,7 @@
 using T = ELEMENT;
 using R = Row<T, WIDTH, VECTOR, THREADS>;
 
-extern "C" __global__ void forward(
+extern "C" __global__ void innovation_forward(
     const T* __restrict__ x, const T* __restrict__ predicted, float* __restrict__ score,
     long rows, float eps) {
   long row = blockIdx.x * (long)(blockDim.x / THREADS) + threadIdx.x / THREADS;
@@ -20,7 +20,7 @@ extern "C" __global__ void forward(
   if (threadIdx.x % THREADS == 0) score[row] = square / WIDTH;
 }
 
-extern "C" __global__ void backward(
+extern "C" __global__ void innovation_backward(
     const T* __restrict__ x, const T* __restrict__ predicted, const float* __restrict__ de,
     T* __restrict__ dx, T* __restrict__ d_predicted, long rows, float eps) {
   long row = blockIdx.x * (long)(blockDim.x / THREADS) + threadIdx.x / THREADS;

@@ -98,7 +98,7 @@ struct Queries {
 
 // Grid: query tiles of all chunks, heads, sequences. Rows of the window's and the fading stream end
 // with the queries'; with slots 0 there is no eidetic memory, with fading 0 no fading stream.
-extern "C" __global__ void __launch_bounds__(THREADS) forward(
+extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
     const bf16* __restrict__ q, const bf16* __restrict__ window_k,
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,

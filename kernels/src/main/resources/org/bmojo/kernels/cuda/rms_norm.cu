@@ -6,7 +6,7 @@ using T = ELEMENT;
 using R = Row<T, WIDTH, VECTOR, THREADS>;
 using Gain = Row<WEIGHT, WIDTH, VECTOR, THREADS>;
 
-extern "C" __global__ void forward(
+extern "C" __global__ void norm_forward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, T* __restrict__ y,
     float* __restrict__ scale, long rows, float eps) {
   long row = blockIdx.x * (long)(blockDim.x / THREADS) + threadIdx.x / THREADS;
@@ -44,7 +44,7 @@ __device__ void sum_warps(const float (&mine)[R::ITEMS][VECTOR], float* total) {
 
 // parts (blocks, WIDTH): each block's sum of dy · normalised x over its rows. The next row is on
 // its way while this one is worked on.
-extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) backward(
+extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) norm_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const float* __restrict__ scale,
     const T* __restrict__ dy, T* __restrict__ dx, float* __restrict__ parts, long rows) {
   int walkers = gridDim.x * (blockDim.x / THREADS);
@@ -88,7 +88,7 @@ extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) back
   }
 }
 
-extern "C" __global__ void sum_parts(
+extern "C" __global__ void norm_sum_parts(
     const float* __restrict__ parts, WEIGHT* __restrict__ total, int count) {
   sum_columns(parts, total, count, WIDTH);
 }

@@ -4,7 +4,7 @@
 using T = ELEMENT;
 
 // x, y (B·T, H, D); cos, sin (angles, D/2) with angles T or 1; direction −1 turns back.
-extern "C" __global__ void turn(
+extern "C" __global__ void rotary_turn(
     const T* __restrict__ x, const float* __restrict__ cos, const float* __restrict__ sin,
     T* __restrict__ y, long planes, int heads, int half, int tokens, int angles,
     float direction) {

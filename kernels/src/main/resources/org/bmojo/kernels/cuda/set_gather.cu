@@ -9,7 +9,7 @@ using T = ELEMENT;
 constexpr int STRIDE = 32 * VECTOR;
 constexpr int TILES = (WIDTH + STRIDE - 1) / STRIDE;
 
-extern "C" __global__ void backward(
+extern "C" __global__ void gather_backward(
     const long long* __restrict__ rows, const long long* __restrict__ positions,
     const T* __restrict__ dy, T* __restrict__ dx, long long count, int tokens, long long past,
     int sets, int slots) {

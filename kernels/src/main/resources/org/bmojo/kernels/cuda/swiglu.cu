@@ -3,7 +3,7 @@
 
 using T = ELEMENT;
 
-extern "C" __global__ void forward(
+extern "C" __global__ void swiglu_forward(
     const T* __restrict__ gate, const T* __restrict__ up, T* __restrict__ y, long size) {
   long i = (blockIdx.x * (long)blockDim.x + threadIdx.x) * VECTOR;
   if (i >= size) return;
@@ -14,7 +14,7 @@ extern "C" __global__ void forward(
   write<VECTOR>(y + i, u);
 }
 
-extern "C" __global__ void backward(
+extern "C" __global__ void swiglu_backward(
     const T* __restrict__ gate, const T* __restrict__ up, const T* __restrict__ dy,
     T* __restrict__ d_gate, T* __restrict__ d_up, long size) {
   long i = (blockIdx.x * (long)blockDim.x + threadIdx.x) * VECTOR;

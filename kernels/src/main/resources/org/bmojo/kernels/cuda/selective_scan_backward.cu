@@ -1,210 +1,28 @@
-// The selective scan (S6). Constants: ELEMENT type, N states, STATES of them per thread (1, 2 or 4),
-// LOOK tokens whose exponentials are under way while as many others advance,
-// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
+// The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread (2
+// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
 //
-// A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
-// of its warps carries STATES of the N states, so that b and c are read once per warp and
-// broadcast, and no scan over time is needed:
+// A block owns 32 channels of one sequence and walks back through time in tiles of 16 tokens, from
+// one checkpoint to the one before. Lane = channel; each warp carries STATES of the N states, so
+// that b and c are read once per warp and broadcast:
 //
-//   prepare   all threads: softplus and products of the tile → shared memory
-//   advance   warp w: its states over the tile; what they add to y → shared memory
-//   finish    all threads: sum over warps, skip, gate → global memory
+//   prepare   all threads: softplus, products and dy·silu(z) of the tile → shared memory
+//   advance   warp w: its states from the checkpoint on, kept in registers
+//   return    warp w: their gradients, last token first; sums over its states → shared memory,
+//             and over the block's channels, for b and c
+//   finish    all threads: sums over warps, gradients of inputs → global memory
 //
-// The next tile is fetched into registers while the current one advances. Special-function units
-// bound the forward pass (16 results a clock per multiprocessor): one exponential per token,
-// channel and state, and four more per token and channel.
+// The tile before is fetched into registers meanwhile.
 #include "common.cuh"
+#include "selective_scan.cuh"
 
-constexpr int LANES = 32;
 constexpr int WARPS = (N + STATES - 1) / STATES;  // states beyond N stay zero
 constexpr int THREADS = WARPS * LANES;
 constexpr int PADDED = WARPS * STATES;            // N rounded up
 constexpr int QUADS = LANES / 4;                  // groups of four channels
 constexpr int STATE_VECTOR = N % STATES == 0 ? STATES : 1;
 
-using T = ELEMENT;
-using Exactly = Exact<T>;
-using Four = Pack<T, 4>;
-using Map = Pack<T, STATES>;
-using States = Pack<float, STATES>;
-
-// row[at … at + COUNT − 1], zeros from limit on and where outside; V is COUNT or 1.
-template <int V, int COUNT>
-__device__ __forceinline__ Pack<T, COUNT> fetch(const T* row, int at, int limit, bool inside) {
-  Pack<T, COUNT> some{};
-  if (!inside) return some;
-  if (V == COUNT) {
-    if (at < limit) some = *reinterpret_cast<const Pack<T, COUNT>*>(row + at);
-  } else {
-    EACH for (int i = 0; i < COUNT; i++)
-      if (at + i < limit) some.at[i] = row[at + i];
-  }
-  return some;
-}
-
-__device__ __forceinline__ void store(T* row, int at, int limit, const float (&from)[4]) {
-  if (VECTOR == 4) {
-    if (at < limit) write<4>(row + at, from);
-  } else {
-    EACH for (int i = 0; i < 4; i++)
-      if (at + i < limit) row[at + i] = narrow<T>(from[i]);
-  }
-}
-
-__device__ __forceinline__ void spread(const Map& from, float* to) {
-  States wider;
-  EACH for (int i = 0; i < STATES; i++) wider.at[i] = wide(from.at[i]);
-  *reinterpret_cast<States*>(to) = wider;
-}
-
-constexpr int FORWARD = 32;  // tokens per tile
-
-struct ForwardTile {
-  float2 step[FORWARD][LANES];        // Δ and Δ·u
-  float b[FORWARD][PADDED];
-  float c[FORWARD][PADDED];
-  float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
-};
-
-// What LOOK tokens need of shared memory and of the special-function unit.
-struct Ahead {
-  float decays[LOOK][STATES], inputs[LOOK][STATES], c[LOOK][STATES];
-
-  __device__ __forceinline__ void look(
-      const ForwardTile& tile, int t, const float (&rate)[STATES]) {
-    int lane = threadIdx.x % LANES, first = threadIdx.x / LANES * STATES;
-    EACH for (int i = 0; i < LOOK; i++) {
-      float2 step = tile.step[t + i][lane];
-      float b[STATES];
-      read<STATES>(&tile.b[t + i][first], b);
-      read<STATES>(&tile.c[t + i][first], c[i]);
-      EACH for (int s = 0; s < STATES; s++) {
-        decays[i][s] = Exactly::decay(step.x * rate[s]);
-        inputs[i][s] = step.y * b[s];
-      }
-    }
-  }
-};
-
-constexpr int BETWEEN = 16;  // tokens between checkpoints
-
-// The states of this block before token index · BETWEEN: (N, LANES), however threads share them.
-__device__ __forceinline__ long checkpoint(long index, long tokens) {
-  long count = (tokens + BETWEEN - 1) / BETWEEN;
-  return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * LANES;
-}
-
-// y (B, T, I), last (B, I, N); checkpoints null: none.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) forward(
-    const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
-    const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
-    const T* __restrict__ z, const float* __restrict__ delta_bias,
-    const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
-    float* __restrict__ checkpoints, long tokens, int channels) {
-  extern __shared__ __align__(16) char memory[];
-  ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
-  constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
-
-  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
-  long sequence = blockIdx.y, first = sequence * tokens;
-  int own = blockIdx.x * LANES + lane;
-  float rate[STATES], h[STATES];
-  EACH for (int s = 0; s < STATES; s++) {
-    int n = warp * STATES + s;
-    bool real = n < N && own < channels;
-    rate[s] = real ? a[(long)own * N + n] * Exactly::RATE : 0.f;
-    h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
-  }
-
-  // This thread's part of prepare and finish: four channels of ITEMS tokens; four states of one.
-  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
-  int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
-  float bias[4], skip[4];
-  EACH for (int i = 0; i < 4; i++) {
-    bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
-    skip[i] = channel + i < channels ? d[channel + i] : 0.f;
-  }
-
-  Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
-  Map next_b, next_c;
-  auto fetch_tile = [&](long start) {
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      bool inside = t < FORWARD && start + t < tokens;
-      long row = (first + start + t) * channels;
-      next_u[k] = fetch<VECTOR, 4>(u + row, channel, channels, inside);
-      next_delta[k] = fetch<VECTOR, 4>(delta + row, channel, channels, inside);
-      next_z[k] = fetch<VECTOR, 4>(z + row, channel, channels, inside);
-    }
-    long row = (first + start + map_token) * N;
-    bool inside = start + map_token < tokens;
-    next_b = fetch<STATE_VECTOR, STATES>(b + row, map_state, N, inside);
-    next_c = fetch<STATE_VECTOR, STATES>(c + row, map_state, N, inside);
-  };
-
-  fetch_tile(0);
-  for (long start = 0; start < tokens; start += FORWARD) {
-    Four tile_u[ITEMS], tile_z[ITEMS];
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      tile_u[k] = next_u[k], tile_z[k] = next_z[k];
-      if (t >= FORWARD) continue;
-      bool inside = start + t < tokens;
-      EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(wide(next_delta[k].at[i]) + bias[i]) : 0.f;
-        tile.step[t][quad + i] = make_float2(step, step * wide(next_u[k].at[i]));
-      }
-    }
-    spread(next_b, &tile.b[map_token][map_state]);
-    spread(next_c, &tile.c[map_token][map_state]);
-    __syncthreads();
-
-    if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
-    // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
-    // and no load waits for a store that might touch the same address.
-    Ahead ahead, now;
-    ahead.look(tile, 0, rate);
-    EACH for (int t = 0; t < FORWARD; t += LOOK) {
-      now = ahead;
-      if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
-      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
-        float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
-        EACH for (int s = 0; s < STATES; s++)
-          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
-      }
-      EACH for (int i = 0; i < LOOK; i++) {
-        float sum = 0.f;
-        EACH for (int s = 0; s < STATES; s++) {
-          h[s] = now.decays[i][s] * h[s] + now.inputs[i][s];
-          sum += h[s] * now.c[i][s];
-        }
-        tile.read[warp][t + i][lane] = sum;
-      }
-    }
-    __syncthreads();
-
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      if (t >= FORWARD || start + t >= tokens) continue;
-      float out[4];
-      EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * wide(tile_u[k].at[i]);
-      EACH for (int w = 0; w < WARPS; w++) {
-        float part[4];
-        read<4>(&tile.read[w][t][quad], part);
-        EACH for (int i = 0; i < 4; i++) out[i] += part[i];
-      }
-      EACH for (int i = 0; i < 4; i++) {
-        float gate = wide(tile_z[k].at[i]);
-        out[i] *= gate * Exactly::sigmoid(gate);
-      }
-      store(y + (first + start + t) * channels, channel, channels, out);
-    }
-  }
-  EACH for (int s = 0; s < STATES; s++) {
-    int n = warp * STATES + s;
-    if (n < N && own < channels) last[(sequence * channels + own) * N + n] = h[s];
-  }
-}
+using Four = Raw<4>;
+using Map = Raw<STATES>;
 
 constexpr int BACKWARD = BETWEEN;  // tokens per tile: their states fit in registers
 constexpr int GROUP = 16 / STATES;  // tokens whose maps are summed over the warp together: 32 values
@@ -240,7 +58,7 @@ __device__ __forceinline__ float sum_each(float (&value)[32]) {
 
 // Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
 // delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
@@ -285,13 +103,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       int t = (threadIdx.x + k * THREADS) / QUADS;
       bool inside = t < BACKWARD && start + t < tokens;
       long row = (first + start + t) * channels;
-      next_u[k] = fetch<VECTOR, 4>(u + row, channel, channels, inside);
-      next_delta[k] = fetch<VECTOR, 4>(delta + row, channel, channels, inside);
-      next_z[k] = fetch<VECTOR, 4>(z + row, channel, channels, inside);
-      next_dy[k] = fetch<VECTOR, 4>(dy + row, channel, channels, inside);
+      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
+      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
+      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
+      next_dy[k].fetch<VECTOR>(dy + row, channel, channels, inside);
     }
     long row = (first + start + map_token) * N;
-    next_map = fetch<STATE_VECTOR, STATES>(
+    next_map.fetch<STATE_VECTOR>(
         (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
     const float* from = checkpoints + checkpoint(index, tokens) + lane;
     EACH for (int s = 0; s < STATES; s++) {
@@ -312,10 +130,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       float bias[4];
       read<4>(&tile.bias[quad], bias);
       EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(wide(next_delta[k].at[i]) + bias[i]) : 0.f;
-        float gate = wide(next_z[k].at[i]);
-        tile.step[t][quad + i] = make_float2(step, step * wide(next_u[k].at[i]));
-        tile.gated[t][quad + i] = wide(next_dy[k].at[i]) * gate * Exactly::sigmoid(gate);
+        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        float gate = next_z[k][i];
+        tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
+        tile.gated[t][quad + i] = next_dy[k][i] * gate * Exactly::sigmoid(gate);
       }
     }
     spread(next_map, brings_b ? &tile.b[map_token][map_state] : &tile.c[map_token][map_state]);
@@ -389,20 +207,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
       float out_u[4], out_delta[4], out_z[4];
       EACH for (int i = 0; i < 4; i++) {
         float step = tile.step[t][quad + i].x, gated = tile.gated[t][quad + i];
-        float in = wide(raw_u.at[i]), gate = wide(raw_z.at[i]);
+        float in = raw_u[i], gate = raw_z[i];
         float open = Exactly::sigmoid(gate);
-        out_z[i] = wide(raw_dy.at[i]) * (reads[i] + skip[i] * in) *
+        out_z[i] = raw_dy[i] * (reads[i] + skip[i] * in) *
                    (open * (1.f + gate * (1.f - open)));
         out_u[i] = inputs[i] * step + gated * skip[i];
         out_delta[i] = (rates[i] / Exactly::RATE + inputs[i] * in) *
-                       Exactly::sigmoid(wide(raw_delta.at[i]) + bias[i]);
+                       Exactly::sigmoid(raw_delta[i] + bias[i]);
         d_skip[i] += gated * in;
         d_bias[i] += out_delta[i];
       }
       long row = (first + start + t) * channels;
-      store(du + row, channel, channels, out_u);
-      store(d_delta + row, channel, channels, out_delta);
-      store(dz + row, channel, channels, out_z);
+      store<VECTOR>(du + row, channel, channels, out_u);
+      store<VECTOR>(d_delta + row, channel, channels, out_delta);
+      store<VECTOR>(dz + row, channel, channels, out_z);
     }
     long row = ((sequence * gridDim.x + blockIdx.x) * tokens + start) * 2 * N;
     for (int i = threadIdx.x; i < BACKWARD * 2 * N; i += THREADS) {
@@ -440,7 +258,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) backward(
 }
 
 // maps (B, blocks, T, 2, N) → db, dc (B, T, N); a thread per element and block row.
-extern "C" __global__ void sum_maps(
+extern "C" __global__ void scan_sum_maps(
     const float* __restrict__ maps, T* __restrict__ db, T* __restrict__ dc, long tokens,
     int blocks) {
   long i = blockIdx.x * (long)blockDim.x + threadIdx.x, size = tokens * 2 * N;
@@ -454,7 +272,7 @@ extern "C" __global__ void sum_maps(
 }
 
 // sums (B, I, N + 2) → da (I, N), dd (I), d_bias (I).
-extern "C" __global__ void sum_sequences(
+extern "C" __global__ void scan_sum_sequences(
     const float* __restrict__ sums, float* __restrict__ da, float* __restrict__ dd,
     float* __restrict__ d_bias, int batch, int channels) {
   long i = blockIdx.x * (long)blockDim.x + threadIdx.x, size = (long)channels * (N + 2);
@@ -464,24 +282,4 @@ extern "C" __global__ void sum_sequences(
   long own = i / (N + 2);
   int n = i % (N + 2);
   (n < N ? da[own * N + n] : n == N ? dd[own] : d_bias[own]) = sum;
-}
-
-// One token of each sequence; state (B, I, N) advances in place. A thread per channel.
-extern "C" __global__ void step(
-    const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
-    const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
-    const T* __restrict__ z, const float* __restrict__ delta_bias, float* __restrict__ state,
-    T* __restrict__ y, int channels) {
-  int own = blockIdx.x * blockDim.x + threadIdx.x;
-  if (own >= channels) return;
-  long sequence = blockIdx.y, at = sequence * channels + own;
-  float in = wide(u[at]), gate = wide(z[at]);
-  float step = Exactly::softplus(wide(delta[at]) + delta_bias[own]), sum = d[own] * in;
-  EACH_OF(8) for (int n = 0; n < N; n++) {
-    float h = Exactly::decay(step * (Exactly::RATE * a[(long)own * N + n])) * state[at * N + n] +
-              step * in * wide(b[sequence * N + n]);
-    state[at * N + n] = h;
-    sum += h * wide(c[sequence * N + n]);
-  }
-  y[at] = narrow<T>(sum * gate * Exactly::sigmoid(gate));
 }
