@@ -40,7 +40,7 @@ final class Compiler {
   static final String CACHE_PROPERTY = "bmojo.cuda.cache";
 
   private static final Logger LOG = LoggerFactory.getLogger(Compiler.class);
-  private static final List<String> HEADERS = 
+  private static final List<String> HEADERS =
       List.of("common.cuh", "matrix.cuh", "attention.cuh", "selective_scan.cuh");
 
   private Compiler() {}

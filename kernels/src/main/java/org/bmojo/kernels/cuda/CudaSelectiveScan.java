@@ -14,9 +14,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code selective_scan_forward.cu} and {@code selective_scan_backward.cu}. Checkpoints are the states before every 16th token, (B, ⌈T/16⌉,
- * threads, states per thread): the backward pass walks from one to the one before, with the states
- * between in registers.
+ * {@code selective_scan_forward.cu} and {@code selective_scan_backward.cu}. Checkpoints are the
+ * states before every 16th token, (B, ⌈T/16⌉, threads, states per thread): the backward pass walks
+ * from one to the one before, with the states between in registers.
  */
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
