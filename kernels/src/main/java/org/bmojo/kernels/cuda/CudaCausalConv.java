@@ -44,16 +44,15 @@ public final class CudaCausalConv implements CausalConv {
       Call call = new Call(in, BACKWARD_RUN);
       Shapes.expect(OP, "dy", dy, Shapes.of(in.x()));
       long channels = call.channels, width = call.width, wide = channels * (width + 1);
-      int together = BACKWARD_RUN * THREADS / 32; // a run per warp
-      long blocks = (call.tokens + width - 1 + together - 1) / together;
-      long parts = call.batch * blocks;
+      long runs = (call.tokens + width - 1 + BACKWARD_RUN - 1) / BACKWARD_RUN;
+      long parts = call.batch * runs;
       Tensor dx = empty(call.x, Shapes.of(call.x));
       Tensor dInitial = empty(call.x, call.batch, width - 1, channels);
       Tensor sums = Floats.empty(call.x, parts, wide), total = Floats.empty(call.x, wide);
       call.program
           .kernel("conv_backward")
           .launch(
-              new Grid((channels / call.vector + 31) / 32, blocks, call.batch, THREADS, 0),
+              call.grid(runs),
               call.x,
               call.weight,
               call.bias,

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code selective_scan_forward.cu} and {@code selective_scan_backward.cu}. Checkpoints are the
- * states before every 16th token, (B, ⌈T/16⌉, threads, states per thread): the backward pass walks
- * from one to the one before, with the states between in registers.
+ * states before every 16th token, (B, ⌈T/16⌉, blocks, N, 32): the backward pass walks from one to
+ * the one before, with the states between in registers.
  */
 public final class CudaSelectiveScan implements SelectiveScan {
   private static final String OP = "selective scan";
@@ -199,7 +199,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Program forward() {
-      // Tokens ahead: fewer where more warps wait for one another's turn.
+      // Measured: four tokens ahead with four warps a block, two with eight.
       return program("selective_scan_forward", "LOOK=" + (perThread() == 4 ? 4 : 2));
     }
 

@@ -8,7 +8,6 @@
 
 using T = ELEMENT;
 constexpr int V = VECTOR, AHEAD = K <= 5 ? 4 : 8;
-constexpr int RUNS = 4;  // of a backward block: warps
 using Token = Pack<T, V>;
 
 struct Filter {
@@ -99,36 +98,26 @@ extern "C" __global__ void conv_forward(
 }
 
 // Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
-// carried state. A block has 32 threads' channels and a run per warp, and adds its runs' sums.
-// parts (sequences · blocks of runs, I·K + I): sums for weight, then bias.
-extern "C" __global__ void __launch_bounds__(32 * RUNS, K <= 5 ? 6 : 2) conv_backward(
+// carried state. parts (sequences · runs, I·K + I): sums for weight, then bias.
+extern "C" __global__ void conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     const T* __restrict__ initial, const T* __restrict__ dy, T* __restrict__ dx,
     T* __restrict__ d_initial, float* __restrict__ parts, long tokens, int channels) {
-  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, mine = (blockIdx.x * 32 + lane) * V;
-  bool real = mine < channels;
-  int channel = real ? mine : 0;
-  long sequence = blockIdx.z, start = (blockIdx.y * (long)RUNS + warp) * RUN;
-  long end = real ? min(start + RUN, tokens + K - 1) : start - AHEAD;
+  int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+  if (channel >= channels) return;
+  long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
   auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
   float window[K][V], g[K][V] = {}, d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
   EACH for (int m = 0; m + 1 < K; m++)
     unpack(input(start - AHEAD + m - K + 1), window[m]);
-  Token x_next[AHEAD], dy_next[AHEAD];
-  auto fetch = [&](long t) {
-    several(x, initial, sequence, t, tokens, channels, channel, x_next);
-    several(dy, nullptr, sequence, t, tokens, channels, channel, dy_next);
-  };
   // The first AHEAD tokens belong to the run before; only their gradients are of use here.
-  fetch(start - AHEAD);
-  for (long from = start - AHEAD; from < end; from += AHEAD) {
+  for (int i = -AHEAD; i < RUN; i += AHEAD) {
     Token x_now[AHEAD], dy_now[AHEAD];
-    EACH for (int a = 0; a < AHEAD; a++) x_now[a] = x_next[a], dy_now[a] = dy_next[a];
-    if (from + AHEAD < end) fetch(from + AHEAD);
-    bool own = from >= start;
+    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
+    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
     EACH for (int a = 0; a < AHEAD; a++) {
-      long q = from + a;  // token q's gradient before silu reaches rows q … q + K − 1
+      long q = start + i + a;  // token q's gradient before silu reaches rows q … q + K − 1
       unpack(x_now[a], window[K - 1]);
       EACH for (int m = K - 1; m > 0; m--)
         EACH for (int j = 0; j < V; j++) g[m][j] = g[m - 1][j];
@@ -137,13 +126,13 @@ extern "C" __global__ void __launch_bounds__(32 * RUNS, K <= 5 ? 6 : 2) conv_bac
       EACH for (int j = 0; j < V; j++) {
         float sum = filter.apply(window, j), open = Exact<T>::sigmoid(sum);
         g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
-        if (own) {
+        if (i >= 0) {
           d_bias[j] += g[0][j];
           EACH for (int m = 0; m < K; m++) d_weight[m][j] += g[0][j] * window[m][j];
         }
       }
       slide(window);
-      if (!own || q >= tokens + K - 1) continue;
+      if (i < 0 || q >= tokens + K - 1) continue;
       float out[V];
       EACH for (int j = 0; j < V; j++) {
         out[j] = 0.f;
@@ -156,17 +145,10 @@ extern "C" __global__ void __launch_bounds__(32 * RUNS, K <= 5 ? 6 : 2) conv_bac
       }
     }
   }
-  __shared__ float sums[RUNS][(K + 1) * V][32];
-  EACH for (int j = 0; j < V; j++) {
-    EACH for (int m = 0; m < K; m++) sums[warp][j * K + m][lane] = d_weight[m][j];
-    sums[warp][K * V + j][lane] = d_bias[j];
-  }
-  __syncthreads();
   float* part = parts + (sequence * gridDim.y + blockIdx.y) * (long)channels * (K + 1);
-  for (int i = warp; i < (K + 1) * V && real; i += RUNS) {
-    float sum = 0.f;
-    EACH for (int w = 0; w < RUNS; w++) sum += sums[w][i][lane];
-    part[i < K * V ? channel * (long)K + i : channels * (long)K + channel + i - K * V] = sum;
+  EACH for (int j = 0; j < V; j++) {
+    EACH for (int m = 0; m < K; m++) part[(channel + j) * (long)K + m] = d_weight[m][j];
+    part[channels * (long)K + channel + j] = d_bias[j];
   }
 }
 

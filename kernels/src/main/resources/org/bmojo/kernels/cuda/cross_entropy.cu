@@ -3,6 +3,7 @@
 #include "common.cuh"
 
 using T = ELEMENT;
+using Exactly = Exact<T>;
 constexpr int THREADS = 512;
 
 // Maximum so far, and the sum of exp(x − maximum).
@@ -11,17 +12,18 @@ struct Soft {
 
   __device__ void add(float x) {
     if (x > most) {
-      sum = sum * exp2_fast((most - x) * LOG2E) + 1.f;
+      sum = sum * Exactly::decay((most - x) * Exactly::RATE) + 1.f;
       most = x;
     } else {
-      sum += exp2_fast((x - most) * LOG2E);
+      sum += Exactly::decay((x - most) * Exactly::RATE);
     }
   }
 
   __device__ void merge(float other_most, float other_sum) {
     float top = fmaxf(most, other_most);
     if (top == -__int_as_float(0x7f800000)) return;  // nothing on either side
-    sum = sum * exp2_fast((most - top) * LOG2E) + other_sum * exp2_fast((other_most - top) * LOG2E);
+    sum = sum * Exactly::decay((most - top) * Exactly::RATE) +
+          other_sum * Exactly::decay((other_most - top) * Exactly::RATE);
     most = top;
   }
 };
@@ -56,12 +58,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
   if (threadIdx.x == 0) losses[blockIdx.x] = ignored ? 0.f : log_sum - wide(row[target]);
   if (!gradients) return;
   __syncthreads();  // the target's logit has been read
-  float weight = ignored ? 0.f : scale;
+  float weight = ignored ? 0.f : scale, inverse = 1.f / soft.sum;
   for (long i = threadIdx.x * VECTOR; i < vocabulary; i += THREADS * VECTOR) {
     float x[VECTOR];
     read<VECTOR>(row + i, x);
     EACH for (int j = 0; j < VECTOR; j++) {
-      x[j] = weight * (exp2_fast((x[j] - log_sum) * LOG2E) - (i + j == target ? 1.f : 0.f));
+      float share = Exactly::decay((x[j] - soft.most) * Exactly::RATE) * inverse;
+      x[j] = weight * (share - (i + j == target ? 1.f : 0.f));
     }
     write<VECTOR>(row + i, x);
   }
