@@ -96,7 +96,7 @@ final class RecallModelOptions {
   @Option(
       names = "--selection",
       paramLabel = "RULE",
-      description = "Who is kept: ${COMPLETION-CANDIDATES} (IMPORTANCE).")
+      description = "Who is kept: ${COMPLETION-CANDIDATES} (CONTEXTUAL).")
   @Nullable Selection selection;
 
   @Option(

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param tiedFading whether fading keys use the window's matrices (true)
  * @param eidetic E; 0 for none (16)
  * @param chunk C, tokens between refreshes (min(W, 16))
- * @param selection who is kept (importance)
+ * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
  * @param modulated whether the score joins the logits (false)
  */
@@ -239,7 +239,7 @@ public record RecallModel(
   }
 
   private Selection rule() {
-    return selection == null ? Selection.IMPORTANCE : selection;
+    return selection == null ? Selection.CONTEXTUAL : selection;
   }
 
   private FarPositions far() {

@@ -93,7 +93,7 @@ public final class Presets {
         EideticConfig memory =
             family == Family.BMOJO ? EideticConfig.of(EIDETIC, CHUNK, Selection.INNOVATION) : null;
         AttentionConfig attention = attention(size, WINDOW, WINDOW, 4, memory);
-        MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention);
+        MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention, true);
         // Five layers for six of the transformer's: half of what a perceptron loses is depth.
         int count = size.layers * 5 / 6;
         int mlp = perceptron(block * size.layers / count - mixing - attending, d);

@@ -85,8 +85,8 @@ public final class SmallPresets {
             case SLIDING -> window;
             case MAMBA -> mamba;
             case HYBRID -> i % 2 == 0 ? mamba : window;
-            case BMOJO_F -> new MixerConfig(ssm, attention(size, size.window, size.window, null));
-            case BMOJO -> new MixerConfig(ssm, attention(size, size.window, size.window, eidetic));
+            case BMOJO_F -> new MixerConfig(ssm, attention(size, size.window, size.window, null), true);
+            case BMOJO -> new MixerConfig(ssm, attention(size, size.window, size.window, eidetic), true);
           };
       layers.add(new BlockConfig(mixer, mlp));
     }
