@@ -2,6 +2,8 @@ package org.bmojo.sweep;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
@@ -14,9 +16,13 @@ import org.bmojo.model.Placement;
 import org.bmojo.train.DivergedException;
 import org.bmojo.train.Trainer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Runs those trials of a sweep that its journal does not have yet, several at a time. */
 public final class SweepRun {
+  private static final Logger LOG = LoggerFactory.getLogger(SweepRun.class);
+
   /** Is told what happens, by several threads. */
   public interface Observer {
     /** Tokens were read, of training or of tests. */
@@ -32,6 +38,7 @@ public final class SweepRun {
   private final @Nullable String commit;
   private final Observer observer;
   private final BooleanSupplier stop;
+  private final Queue<RuntimeException> defects = new ConcurrentLinkedQueue<>();
   private volatile boolean failed;
 
   /**
@@ -62,7 +69,8 @@ public final class SweepRun {
   }
 
   /**
-   * Runs them all, or until {@code stop}.
+   * Runs them all, or until {@code stop}. A trial that breaks ends without a line; the others go on,
+   * and the first defect is thrown at the end.
    *
    * @param workers trials at a time; each gets its share of libtorch's threads
    */
@@ -78,10 +86,24 @@ public final class SweepRun {
               if (ending()) return false;
               NativeThreads.set(threads);
               placement.ownStream();
-              return run(trial);
+              return attempt(trial);
             }));
       }
       for (int i = 0; i < all.size(); i++) take(done);
+    }
+    RuntimeException first = defects.poll();
+    if (first == null) return;
+    defects.forEach(first::addSuppressed);
+    throw first;
+  }
+
+  private boolean attempt(SweepTrial trial) {
+    try {
+      return run(trial);
+    } catch (RuntimeException e) {
+      LOG.error("{} broke", trial.label(), e);
+      defects.add(e);
+      return false;
     }
   }
 
