@@ -85,8 +85,7 @@ class ParquetSourceTest {
   @Test
   void aFolderMayHoldThem() throws IOException {
     Files.createDirectory(home.resolve("data"));
-    Files.move(
-        file(CompressionCodecName.ZSTD, 2), home.resolve("data").resolve("part-0.parquet"));
+    Files.move(file(CompressionCodecName.ZSTD, 2), home.resolve("data").resolve("part-0.parquet"));
     Files.writeString(home.resolve("data").resolve("readme.md"), "read me");
     assertThat(read(home.resolve("data").toString()))
         .containsExactly(
@@ -123,8 +122,7 @@ class ParquetSourceTest {
     }
     ParquetCodecs codecs = new ParquetCodecs(file);
     BytesInput bytes = BytesInput.from(packed.toByteArray());
-    assertThat(
-            codecs.getDecompressor(CompressionCodecName.GZIP).decompress(bytes, 3).toByteArray())
+    assertThat(codecs.getDecompressor(CompressionCodecName.GZIP).decompress(bytes, 3).toByteArray())
         .containsExactly(1, 2, 3);
     assertThatThrownBy(() -> codecs.getDecompressor(CompressionCodecName.BROTLI))
         .isInstanceOf(BadInput.class)
@@ -138,8 +136,6 @@ class ParquetSourceTest {
   }
 
   private static void refuses(String spec, String words) {
-    assertThatThrownBy(() -> read(spec))
-        .isInstanceOf(BadInput.class)
-        .hasMessageContaining(words);
+    assertThatThrownBy(() -> read(spec)).isInstanceOf(BadInput.class).hasMessageContaining(words);
   }
 }
