@@ -79,7 +79,9 @@ class ManyProcessesTest {
     List<Process> two = two(train(run, sizes));
     await(two, run, 7);
     two.get(killed).destroyForcibly().waitFor();
-    assertThat(two.get(left).waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).as("ends by itself").isTrue();
+    assertThat(two.get(left).waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS))
+        .as("ends by itself")
+        .isTrue();
     assertThat(two.get(left).exitValue()).as(said(left)).isEqualTo(1);
     assertThat(said(left))
         .contains("bmojo train: rank " + left + " of 2 lost", "The last checkpoint is intact")
