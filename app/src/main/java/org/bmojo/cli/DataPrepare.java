@@ -28,7 +28,8 @@ final class DataPrepare implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "DATA",
-      description = "A text file, folder, .zip, .jar, .gz, .jsonl (FILE.jsonl#FIELD), or jdk.")
+      description =
+          "A text file, folder, .zip, .jar, .gz, .jsonl or .parquet (FILE.parquet#FIELD), or jdk.")
   String data;
 
   @Option(names = "--out", required = true, paramLabel = "DIR", description = "Gets the shards.")

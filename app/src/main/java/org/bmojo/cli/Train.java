@@ -50,8 +50,8 @@ final class Train implements Callable<Integer> {
       arity = "0..1",
       paramLabel = "DATA",
       description =
-          "A text file, folder, .zip, .jar, .gz, .jsonl (FILE.jsonl#FIELD), the word jdk for the"
-              + " JDK's own source, or a folder that data prepare made.")
+          "A text file, folder, .zip, .jar, .gz, .jsonl or .parquet (FILE.jsonl#FIELD), the word"
+              + " jdk for the JDK's own source, or a folder that data prepare made.")
   @Nullable String data;
 
   @Option(names = "--out", required = true, paramLabel = "RUN", description = "The run's folder.")

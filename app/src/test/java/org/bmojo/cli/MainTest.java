@@ -79,6 +79,10 @@ class MainTest {
         Arguments.of(new UncheckedIOException(new IOException("disk full")), 1, "disk full"),
         Arguments.of(new InterruptedException(), 130, "interrupted"),
         Arguments.of(new OutOfMemoryError("Java heap space"), 1, "BMOJO_OPTS=-Xmx"),
+        Arguments.of(
+            new RuntimeException("CUDA out of memory. Tried to allocate 2.00 GiB\nframe #0"),
+            1,
+            "Lower --batch, and raise --accumulate"),
         Arguments.of(new UnsatisfiedLinkError("no jnitorch"), 1, "./bmojo doctor"),
         Arguments.of(new IllegalStateException("lost"), 1, "defect of ours"),
         Arguments.of(new RuntimeException("shape\nframe #0: c10::Error"), 1, "defect of ours"));

@@ -20,6 +20,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code train} in two processes, between which Gloo sums. */
 class ManyProcessesTest {
@@ -68,17 +70,21 @@ class ManyProcessesTest {
     assertThat(files(changing)).isEqualTo(files(alone));
   }
 
-  @Test
-  void whoIsLeftSaysSoAndTheCheckpointIsIntact() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void whoIsLeftSaysSoAndTheCheckpointIsIntact(int killed) throws Exception {
+    int left = 1 - killed;
     Path run = home.resolve("run");
     Object[] sizes = {"--steps", ENDLESS, "--save-every", 5, "--eval-every", 0};
     List<Process> two = two(train(run, sizes));
     await(two, run, 7);
-    two.getLast().destroyForcibly().waitFor();
-    assertThat(two.getFirst().waitFor(40, TimeUnit.SECONDS)).as("ends by itself").isTrue();
-    assertThat(two.getFirst().exitValue()).as(said(0)).isEqualTo(1);
-    assertThat(said(0))
-        .contains("bmojo train: rank 0 of 2 lost", "The last checkpoint is intact")
+    two.get(killed).destroyForcibly().waitFor();
+    assertThat(two.get(left).waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS))
+        .as("ends by itself")
+        .isTrue();
+    assertThat(two.get(left).exitValue()).as(said(left)).isEqualTo(1);
+    assertThat(said(left))
+        .contains("bmojo train: rank " + left + " of 2 lost", "The last checkpoint is intact")
         .doesNotContain("defect of ours");
     long saved = step(run);
     assertThat(saved).isGreaterThanOrEqualTo(5).isEqualTo(saved / 5 * 5);

@@ -12,12 +12,16 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.bmojo.io.FileTrouble;
 
-/** Every text file below a folder, by path. */
+/** Every text file below a folder, by path; of a Parquet file each row's {@code text}. */
 record FolderSource(Path folder) implements TextSource {
   @Override
   public void forEach(Consumer<Document> action) {
     long count = 0;
     for (Map.Entry<String, Path> e : files().entrySet()) {
+      if (TextSource.isParquet(e.getValue())) {
+        count += new ParquetSource(e.getValue(), "text").readAs(e.getKey(), action);
+        continue;
+      }
       try (InputStream in = Files.newInputStream(e.getValue())) {
         count += PlainFile.readIfText(e.getKey(), in, action);
       } catch (IOException failure) {

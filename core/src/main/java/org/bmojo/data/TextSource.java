@@ -26,6 +26,8 @@ public interface TextSource {
    *   <li>a {@code .zip} or {@code .jar}: the same for what is in it
    *   <li>a {@code .jsonl} or {@code .jsonl.gz}: one document a line, from the field {@code text},
    *       or from FIELD in {@code corpus.jsonl#FIELD}
+   *   <li>a {@code .parquet}: one document a row, from the column {@code text}, or from COLUMN in
+   *       {@code corpus.parquet#COLUMN}; in a folder too, from {@code text}
    *   <li>any other file, plain or {@code .gz}: a text, cut into parts at line ends so that some
    *       can be held out
    * </ul>
@@ -36,11 +38,13 @@ public interface TextSource {
     Path whole = Path.of(spec);
     if (hash < 0 || Files.exists(whole)) return of(whole);
     Path file = Path.of(spec.substring(0, hash));
-    if (!isJsonLines(file)) {
-      throw new BadInput(
-          spec + " names a field", "expected a .jsonl file before the #", "Leave the field out");
-    }
-    return new JsonLinesSource(file, spec.substring(hash + 1));
+    String field = spec.substring(hash + 1);
+    if (isJsonLines(file)) return new JsonLinesSource(file, field);
+    if (isParquet(file)) return new ParquetSource(file, field);
+    throw new BadInput(
+        spec + " names a field",
+        "expected a .jsonl or .parquet file before the #",
+        "Leave the field out");
   }
 
   /** The source at {@code path}, told by its name; see {@link #of(String)}. */
@@ -53,12 +57,18 @@ public interface TextSource {
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".zip") || name.endsWith(".jar")) return new ZipSource(path);
     if (isJsonLines(path)) return new JsonLinesSource(path, "text");
+    if (isParquet(path)) return new ParquetSource(path, "text");
     return new FileSource(path);
   }
 
   private static boolean isJsonLines(Path path) {
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     return name.matches(".*\\.(jsonl|ndjson)(\\.gz)?");
+  }
+
+  /** Whether {@code path} is called as Parquet files are. */
+  static boolean isParquet(Path path) {
+    return path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".parquet");
   }
 
   /** This source, showing each document to {@code observer} as it passes: for progress bars. */
