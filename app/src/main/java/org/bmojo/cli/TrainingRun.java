@@ -9,6 +9,7 @@ import java.util.Map;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
 import org.bmojo.data.BatchSource;
+import org.bmojo.data.RowBatches;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenBatches;
@@ -19,9 +20,12 @@ import org.bmojo.eval.TextScorer;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
 import org.bmojo.model.Batch;
+import org.bmojo.model.CarriedMemory;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
+import org.bmojo.model.RandomWindow;
+import org.bmojo.model.Trainable;
 import org.bmojo.report.EventFile;
 import org.bmojo.sweep.Commit;
 import org.bmojo.text.Tokenizer;
@@ -47,15 +51,42 @@ final class TrainingRun implements AutoCloseable {
    * @param recompute whether blocks run again in the backward pass
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
+   * @param lengths what prepares the model for more than it is trained on
    */
   record How(
       Placement placement,
       Guard guard,
       boolean recompute,
       boolean tensorboard,
-      boolean skipBadShards) {
+      boolean skipBadShards,
+      Lengths lengths) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false);
+      return new How(placement, Guard.STANDARD, false, false, false, Lengths.PLAIN);
+    }
+  }
+
+  /**
+   * Recipes for lengths beyond the context.
+   *
+   * @param carry whether memory is carried from batch to batch
+   * @param reset how likely it is emptied before one
+   * @param leastWindow windows are between this share of their length and all of it
+   */
+  record Lengths(boolean carry, double reset, double leastWindow) {
+    static final Lengths PLAIN = new Lengths(false, 0, 1);
+
+    /** Refuses what is no share, and a reset of what is not carried. */
+    Lengths {
+      if (reset > 0 && !carry) {
+        throw new BadInput(
+            "--reset " + reset, "expected --carry-state beside it", "Add that, or leave it out");
+      }
+      if (!(reset >= 0 && reset <= 1 && leastWindow > 0 && leastWindow <= 1)) {
+        throw new BadInput(
+            "--reset %s and --random-window %s".formatted(reset, leastWindow),
+            "expected shares, the second above 0",
+            "Correct them");
+      }
     }
   }
 
@@ -65,6 +96,7 @@ final class TrainingRun implements AutoCloseable {
   private final LanguageModel model;
   private final Tokenizer tokenizer;
   private final TrainingState.Settings settings;
+  private final @Nullable CarriedMemory memory;
   private final Trainer trainer;
   private final TokenShards shards;
   private final @Nullable TokenShards heldOut;
@@ -91,8 +123,19 @@ final class TrainingRun implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.settings = settings;
     this.shards = shards;
-    data = new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
-    trainer = new Trainer(model, settings.optimizer(), settings.schedule(), how.guard(), null);
+    Lengths lengths = how.lengths();
+    int rows = settings.batch(), context = settings.context();
+    long seed = settings.seed();
+    data =
+        lengths.carry
+            ? new RowBatches(shards, rows, context)
+            : new TokenBatches(shards, rows, context, seed);
+    memory = lengths.carry ? new CarriedMemory(model, lengths.reset, seed) : null;
+    Trainable trained = memory == null ? model : memory;
+    if (lengths.leastWindow != 1) {
+      trained = new RandomWindow(model, trained, lengths.leastWindow, seed);
+    }
+    trainer = new Trainer(trained, settings.optimizer(), settings.schedule(), how.guard(), null);
     Path tokens = folder.tokens(settings);
     boolean held = TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
@@ -368,6 +411,7 @@ final class TrainingRun implements AutoCloseable {
     metrics.close();
     if (events != null) events.close();
     trainer.close();
+    if (memory != null) memory.close();
     model.close();
     shards.close();
     if (heldOut != null) heldOut.close();

@@ -144,6 +144,21 @@ class EvalTest {
     assertRefused(train(plus(most, "--tokenizer", "byte")), "--tokenizer beside --from");
   }
 
+  @Test
+  void memoryIsCarriedAndWindowsVaryIfAsked() {
+    Object[] most = {
+      "--out", home.resolve("run"), "--steps", 3, "--batch", 2, "--context", 63, "--eval-every", 0
+    };
+    Object[] recipe = {"--carry-state", "--reset", 0.5, "--random-window", 0.25};
+    Cli cli = train(plus(plus(most, "--model", "bmojo-tiny"), recipe));
+    assertThat(cli.exitCode()).as(cli.err()).isZero();
+    most[1] = home.resolve("other");
+    assertRefused(train(plus(most, "--reset", 0.5)), "--carry-state");
+    assertRefused(train(plus(most, "--carry-state", "--recompute")), "cannot be run twice");
+    assertRefused(train(plus(most, "--random-window", 2)), "expected shares");
+    assertThat(home.resolve("other")).doesNotExist();
+  }
+
   private Cli train(Object... options) {
     return Cli.run(plus(new Object[] {"train", text}, options));
   }
