@@ -120,6 +120,25 @@ class EvalTest {
   }
 
   @Test
+  void publishedTestsAreAskedFromFiles() throws IOException {
+    String row = "{\"goal\":\"Boil\",\"sol1\":\"heat\",\"sol2\":\"cool it\",\"label\":%d}\n";
+    Path piqa = home.resolve("piqa.jsonl"), words = home.resolve("words.jsonl");
+    Files.writeString(piqa, row.formatted(0) + "\n" + row.formatted(1));
+    Files.writeString(words, "{\"text\":\"the cat sat\"}\n");
+    Cli cli = Cli.run("eval", "tasks", model, "piqa=" + piqa, "lambada_openai=" + words, "--json");
+    assertThat(cli.exitCode()).as(cli.err()).isZero();
+    JsonNode score = cli.json().path("tasks").get(0).path("score");
+    assertThat(score.path("items").asInt()).isEqualTo(2);
+    assertThat(score.path("accuracy").asDouble()).isEqualTo(0.5); // The same choice for both.
+    assertThat(cli.json().path("tasks").get(1).path("score").path("perplexity").asDouble())
+        .isGreaterThan(1);
+    Files.writeString(piqa, row.formatted(0) + row.formatted(2));
+    assertRefused(Cli.run("eval", "tasks", model, "piqa=" + piqa), "line 2", "an answer 2");
+    assertRefused(Cli.run("eval", "tasks", model, "mmlu=" + piqa), "expected lambada");
+    assertRefused(Cli.run("eval", "tasks", model, "piqa"), "TASK=FILE");
+  }
+
+  @Test
   void lessonsAreTextsToTrainOn() throws IOException {
     Path out = home.resolve("lessons.jsonl");
     Cli cli = Cli.run("data", "needles", text, "--out", out, "--count", 13, "--pairs", 2);
