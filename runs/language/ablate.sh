@@ -4,7 +4,7 @@
 . runs/language/common.sh
 : "${MILLIONS:=30}"
 mkdir -p "$OUT/configs"
-whole=$($BMOJO info "bmojo-$SIZE" --vocabulary "${VOCABULARY:-50304}" --json | sed -n 's/.*"config":\(.*\)}$/\1/p')
+whole=$(config bmojo)
 
 change() { # NAME FROM TO: a configuration in which FROM is replaced
   echo "$whole" | sed "s/$2/$3/g" >"$OUT/configs/$1.json"
@@ -18,6 +18,7 @@ change() { # NAME FROM TO: a configuration in which FROM is replaced
   change random '"selection":"innovation"' '"selection":"random"'
   change recent '"selection":"innovation"' '"selection":"recent"'
   change E64 '"capacity":[0-9]*' '"capacity":64'
+  change qk '"qkNorm":false' '"qkNorm":true'
   change E256 '"capacity":[0-9]*' '"capacity":256'
   change absolute '"positions":"fixed"' '"positions":"absolute"'
   change unplaced '"positions":"fixed"' '"positions":"none"'

@@ -8,18 +8,31 @@
 #   GPUS       numbers of the GPUs to use, one job at a time on each ("0")
 #   DEVICE     cuda, or cpu to see that everything works
 #   SIZE       of the models (130m); BATCH, CONTEXT (16, 2048)
+#   FAMILIES   which models; NAME-qk has norms on queries and keys
 set -fu # -f: a class path in BMOJO may have a *
 : "${BMOJO:=./bmojo}" "${TOKENS:=tokens/train}" "${LONG:=tokens/long}" "${TEST:=tokens/test}"
 : "${TOKENIZER:=gpt2/tokenizer.json}" "${OUT:=results/language}" "${GPUS:=0}" "${DEVICE:=cuda}"
 : "${BATCH:=16}" "${CONTEXT:=2048}" "${SIZE:=130m}" "${RUNS:=$OUT/runs}"
-export BMOJO TOKENS LONG TEST TOKENIZER OUT RUNS GPUS DEVICE BATCH CONTEXT SIZE
+export FAMILIES BMOJO TOKENS LONG TEST TOKENIZER OUT RUNS GPUS DEVICE BATCH CONTEXT SIZE
 export OMP_WAIT_POLICY=PASSIVE
 here=runs/language
-families="mamba bmojo bmojo-f hybrid transformer sliding" # slowest first: then all end together
+: "${FAMILIES:=mamba bmojo bmojo-f hybrid transformer sliding}" # slowest first: then all end together
 mkdir -p "$OUT" "$RUNS"
 
 # Updates for so many million tokens; STEPS overrides it, to see in a minute that everything works.
 steps() { echo "${STEPS:-$(($1 * 1000000 / (BATCH * CONTEXT)))}"; }
+
+# What train takes for a family: the preset, or, of NAME-qk, the preset with norms on queries and keys.
+model() {
+  case $1 in
+    *-qk)
+      mkdir -p "$OUT/configs"
+      [ -s "$OUT/configs/$1.json" ] || config "${1%-qk}" | sed 's/"qkNorm":false/"qkNorm":true/g' >"$OUT/configs/$1.json"
+      echo "$OUT/configs/$1.json" ;;
+    *) echo "$1-$SIZE" ;;
+  esac
+}
+config() { $BMOJO info "$1-$SIZE" --vocabulary "${VOCABULARY:-50304}" --json 2>/dev/null | sed -n 's/.*"config":\(.*\)}$/\1/p'; }
 
 # The rate that the pilot found best for a family.
 rate() {

@@ -5,12 +5,12 @@
 # MILLIONS tokens each (100). What is done stays done: the same command goes on.
 . runs/language/common.sh
 : "${MILLIONS:=100}" "${MORE:=10}"
-for family in $families; do
+for family in $FAMILIES; do
   longest=
-  [ "$family" = transformer ] && longest=131072
-  job="sh $here/train.sh $family $MILLIONS $(rate $family) --model $family-$SIZE && sh $here/measure.sh $family $longest"
+  case $family in transformer*) longest=131072 ;; esac
+  job="sh $here/train.sh $family $MILLIONS $(rate $family) --model $(model $family) && sh $here/measure.sh $family $longest"
   case $family in
-    mamba | bmojo)
+    mamba | bmojo | bmojo-qk)
       job="$job; BATCH=$((BATCH * CONTEXT / 8192 > 0 ? BATCH * CONTEXT / 8192 : 1)) CONTEXT=8192"
       job="$job sh $here/train.sh $family-8k $MORE $(rate $family | awk '{ print $1 / 4 }') --from $RUNS/$family"
       job="$job && sh $here/measure.sh $family-8k" ;;

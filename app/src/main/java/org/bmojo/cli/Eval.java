@@ -22,11 +22,11 @@ import picocli.CommandLine.Parameters;
 /** {@code bmojo eval}: bits per byte on a text. */
 @Command(
     name = "eval",
-    subcommands = {EvalLm.class, EvalNeedle.class},
+    subcommands = {EvalLm.class, EvalNeedle.class, EvalTasks.class},
     description = {
       "Measures how well a model predicts a text: bits per byte and perplexity.",
-      "The commands below measure more: lm what a model makes of long"
-          + " documents, position by position; needle what it finds again in them."
+      "The commands below measure more: lm what a model makes of long documents, position by"
+          + " position; needle what it finds again in them; tasks published tests."
     },
     footer = {
       "  ./bmojo eval runs/book                       on the documents held out from training",

@@ -1,5 +1,6 @@
 package org.bmojo.cli;
 
+import org.bmojo.error.BadInput;
 import org.bmojo.model.Placement;
 import org.bmojo.parallel.Group;
 import org.bmojo.train.Guard;
@@ -53,13 +54,48 @@ final class HowOptions {
               + " all are read once before training.")
   BadShards badShards = BadShards.REFUSE;
 
+  @Option(
+      names = "--carry-state",
+      description =
+          "Rows of batches go on from one to the next, and memory with them; gradients end at the"
+              + " batch. A resumed run must be told again.")
+  boolean carry;
+
+  @Option(
+      names = "--reset",
+      paramLabel = "P",
+      description =
+          "With --carry-state: empty memory with this probability before a batch"
+              + " (${DEFAULT-VALUE}).")
+  double reset;
+
+  @Option(
+      names = "--random-window",
+      paramLabel = "SHARE",
+      description =
+          "In each batch, windows of between this share of their length and all of it (1).")
+  double leastWindow = 1;
+
   TrainingRun.How how(Placement placement, @Nullable Group group) {
+    if (carry && group != null) {
+      throw new BadInput(
+          "--carry-state in " + group.ranks().size() + " processes",
+          "expected one process: rows go on from batch to batch in one place",
+          "Start one process, or leave --carry-state out");
+    }
+    if (recompute && (carry || leastWindow < 1)) {
+      throw new BadInput(
+          "--recompute beside --carry-state or --random-window",
+          "expected one of them: a block cannot be run twice on memory that has gone on",
+          "Leave --recompute out and lower --batch");
+    }
     return new TrainingRun.How(
         placement,
         new Guard(policy, spike, patience),
         recompute,
         tensorboard,
         badShards == BadShards.SKIP,
-        group);
+        group,
+        new TrainingRun.Lengths(carry, reset, leastWindow));
   }
 }

@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.checkpoint.TrainingState;
+import org.bmojo.data.BatchSource;
+import org.bmojo.data.RowBatches;
 import org.bmojo.data.Split;
 import org.bmojo.data.TextSource;
 import org.bmojo.data.TokenBatches;
@@ -14,12 +16,16 @@ import org.bmojo.eval.TextScorer;
 import org.bmojo.generate.Sampler;
 import org.bmojo.generate.TextGenerator;
 import org.bmojo.model.Batch;
+import org.bmojo.model.CarriedMemory;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
 import org.bmojo.parallel.Group;
 import org.bmojo.parallel.RankBatches;
 import org.bmojo.parallel.Ranks;
+import org.bmojo.parallel.Updates;
+import org.bmojo.model.RandomWindow;
+import org.bmojo.model.Trainable;
 import org.bmojo.text.Tokenizer;
 import org.bmojo.train.Guard;
 import org.bmojo.train.Trainer;
@@ -44,6 +50,7 @@ final class TrainingRun implements AutoCloseable {
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
    * @param group the processes that train together; null for one alone
+   * @param lengths what prepares the model for more than it is trained on
    */
   record How(
       Placement placement,
@@ -51,14 +58,40 @@ final class TrainingRun implements AutoCloseable {
       boolean recompute,
       boolean tensorboard,
       boolean skipBadShards,
-      @Nullable Group group) {
+      @Nullable Group group,
+      Lengths lengths) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false, null);
+      return new How(placement, Guard.STANDARD, false, false, false, null, Lengths.PLAIN);
     }
 
     /** Which process this is. */
     Ranks ranks() {
       return group == null ? Ranks.ALONE : group.ranks();
+    }
+  }
+
+  /**
+   * Recipes for lengths beyond the context.
+   *
+   * @param carry whether memory is carried from batch to batch
+   * @param reset how likely it is emptied before one
+   * @param leastWindow windows are between this share of their length and all of it
+   */
+  record Lengths(boolean carry, double reset, double leastWindow) {
+    static final Lengths PLAIN = new Lengths(false, 0, 1);
+
+    /** Refuses what is no share, and a reset of what is not carried. */
+    Lengths {
+      if (reset > 0 && !carry) {
+        throw new BadInput(
+            "--reset " + reset, "expected --carry-state beside it", "Add that, or leave it out");
+      }
+      if (!(reset >= 0 && reset <= 1 && leastWindow > 0 && leastWindow <= 1)) {
+        throw new BadInput(
+            "--reset %s and --random-window %s".formatted(reset, leastWindow),
+            "expected shares, the second above 0",
+            "Correct them");
+      }
     }
   }
 
@@ -68,10 +101,11 @@ final class TrainingRun implements AutoCloseable {
   private final LanguageModel model;
   private final Tokenizer tokenizer;
   private final TrainingState.Settings settings;
+  private final @Nullable CarriedMemory memory;
   private final Trainer trainer;
   private final TokenShards shards;
   private final @Nullable TokenShards heldOut;
-  private final RankBatches data;
+  private final Updates data;
   private final RunLog log;
   private final Ranks ranks;
   private @Nullable TextScore lastScore;
@@ -90,14 +124,22 @@ final class TrainingRun implements AutoCloseable {
     this.settings = settings;
     this.shards = shards;
     ranks = how.ranks();
+    Lengths lengths = how.lengths();
+    int rows = settings.batch(), context = settings.context();
+    int accumulation = settings.accumulation();
+    long seed = settings.seed();
     data =
-        new RankBatches(
-            new TokenBatches(shards, settings.batch(), settings.context(), settings.seed()),
-            ranks,
-            settings.batch(),
-            settings.accumulation());
+        lengths.carry
+            ? Updates.of(new RowBatches(shards, rows, context), accumulation)
+            : new RankBatches(
+                new TokenBatches(shards, rows, context, seed), ranks, rows, accumulation);
+    memory = lengths.carry ? new CarriedMemory(model, lengths.reset, seed) : null;
+    Trainable trained = memory == null ? model : memory;
+    if (lengths.leastWindow != 1) {
+      trained = new RandomWindow(model, trained, lengths.leastWindow, seed);
+    }
     trainer =
-        new Trainer(model, settings.optimizer(), settings.schedule(), how.guard(), how.group());
+        new Trainer(trained, settings.optimizer(), settings.schedule(), how.guard(), how.group());
     Path tokens = folder.tokens(settings);
     boolean held = ranks.isFirst() && TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;
@@ -248,7 +290,7 @@ final class TrainingRun implements AutoCloseable {
     long last = Math.min(until, settings.schedule().steps());
     try (Progress progress = log.progress("training", last - step())) {
       if (step() < last) {
-        trainer.run(new Updates(), new Watch(every, last, interrupt, progress));
+        trainer.run(new Supply(), new Watch(every, last, interrupt, progress));
         if (every.eval() > 0 && !trainer.ended()) evaluate(every, progress);
         if (due(every.sample(), step())) sample(progress);
         save();
@@ -258,7 +300,7 @@ final class TrainingRun implements AutoCloseable {
   }
 
   /** This process's batches. */
-  private final class Updates implements Trainer.BatchSupplier {
+  private final class Supply implements Trainer.BatchSupplier {
     @Override
     public List<Batch> batches(long number) {
       return data.next();
@@ -341,6 +383,7 @@ final class TrainingRun implements AutoCloseable {
   public void close() {
     log.close();
     trainer.close();
+    if (memory != null) memory.close();
     model.close();
     shards.close();
     if (heldOut != null) heldOut.close();

@@ -120,6 +120,25 @@ class EvalTest {
   }
 
   @Test
+  void publishedTestsAreAskedFromFiles() throws IOException {
+    String row = "{\"goal\":\"Boil\",\"sol1\":\"heat\",\"sol2\":\"cool it\",\"label\":%d}\n";
+    Path piqa = home.resolve("piqa.jsonl"), words = home.resolve("words.jsonl");
+    Files.writeString(piqa, row.formatted(0) + "\n" + row.formatted(1));
+    Files.writeString(words, "{\"text\":\"the cat sat\"}\n");
+    Cli cli = Cli.run("eval", "tasks", model, "piqa=" + piqa, "lambada_openai=" + words, "--json");
+    assertThat(cli.exitCode()).as(cli.err()).isZero();
+    JsonNode score = cli.json().path("tasks").get(0).path("score");
+    assertThat(score.path("items").asInt()).isEqualTo(2);
+    assertThat(score.path("accuracy").asDouble()).isEqualTo(0.5); // The same choice for both.
+    assertThat(cli.json().path("tasks").get(1).path("score").path("perplexity").asDouble())
+        .isGreaterThan(1);
+    Files.writeString(piqa, row.formatted(0) + row.formatted(2));
+    assertRefused(Cli.run("eval", "tasks", model, "piqa=" + piqa), "line 2", "an answer 2");
+    assertRefused(Cli.run("eval", "tasks", model, "mmlu=" + piqa), "expected lambada");
+    assertRefused(Cli.run("eval", "tasks", model, "piqa"), "TASK=FILE");
+  }
+
+  @Test
   void lessonsAreTextsToTrainOn() throws IOException {
     Path out = home.resolve("lessons.jsonl");
     Cli cli = Cli.run("data", "needles", text, "--out", out, "--count", 13, "--pairs", 2);
@@ -142,6 +161,21 @@ class EvalTest {
     Cli wider = train(plus(most, "--model", "bmojo-small"));
     assertRefused(wider, "expected a model with the same weights");
     assertRefused(train(plus(most, "--tokenizer", "byte")), "--tokenizer beside --from");
+  }
+
+  @Test
+  void memoryIsCarriedAndWindowsVaryIfAsked() {
+    Object[] most = {
+      "--out", home.resolve("run"), "--steps", 3, "--batch", 2, "--context", 63, "--eval-every", 0
+    };
+    Object[] recipe = {"--carry-state", "--reset", 0.5, "--random-window", 0.25};
+    Cli cli = train(plus(plus(most, "--model", "bmojo-tiny"), recipe));
+    assertThat(cli.exitCode()).as(cli.err()).isZero();
+    most[1] = home.resolve("other");
+    assertRefused(train(plus(most, "--reset", 0.5)), "--carry-state");
+    assertRefused(train(plus(most, "--carry-state", "--recompute")), "cannot be run twice");
+    assertRefused(train(plus(most, "--random-window", 2)), "expected shares");
+    assertThat(home.resolve("other")).doesNotExist();
   }
 
   private Cli train(Object... options) {

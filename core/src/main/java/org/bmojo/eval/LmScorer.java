@@ -93,8 +93,8 @@ public final class LmScorer {
   }
 
   /**
-   * Scores {@code texts}; a stream that is limited must have been cut already, so that the bytes
-   * are those of its tokens.
+   * Scores {@code texts}. Bytes are told where each token counts once; of a stream that is limited,
+   * only for texts that are not longer.
    *
    * @param progress is told of tokens as they are read
    * @return one each, in their order
@@ -123,7 +123,8 @@ public final class LmScorer {
     for (int i = 0; i < texts.size(); i++) {
       Text text = texts.get(i);
       Tally t = tallies.get(i);
-      Long bytes = windows.countsOnce() ? text.bytes : null;
+      boolean all = windows.countsOnce() && t.tokens == text.tokens.length;
+      Long bytes = all ? text.bytes : null;
       scores.add(
           new LmScore(
               text.name, text.category, text.tokens.length, bytes, t.tokens, t.nats, t.bins()));

@@ -9,7 +9,6 @@ import java.util.Arrays;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
-import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
@@ -76,6 +75,15 @@ public final class BMojo implements Names.Named {
   /** The fading memory; null in a layer without one. */
   public @Nullable Ssm ssm() {
     return ssm;
+  }
+
+  /**
+   * Shortens the window for the passes that follow, but not below C; what fades moves up behind it.
+   *
+   * @param share of its own length; 1 for all of it
+   */
+  public void narrowWindow(double share) {
+    if (projections != null) projections.narrowWindow(share);
   }
 
   /** The state before the first token of {@code batch} sequences. */
@@ -343,10 +351,5 @@ public final class BMojo implements Names.Named {
     names.in("ssm", ssm);
     if (projections != null) projections.name(names);
     if (eidetic != null) eidetic.name(names);
-  }
-
-  /** Where the queries of a call stand. */
-  static Geometry geometry(AttentionConfig c, long start) {
-    return new Geometry(start, c.reach(), c.fading(), c.chunk(), c.scale());
   }
 }

@@ -32,8 +32,12 @@ final class Projections implements Names.Named {
   private final @Nullable Norm fadingKNorm;
   private final @Nullable RotaryCache rotary;
 
+  /** How far the window reaches now. */
+  private int window;
+
   Projections(AttentionConfig config, int width, Initializer init) {
     this.config = config;
+    window = config.reach();
     AttentionDetails details = config.details();
     int taps = config.convolution(), dim = config.headDim();
     convolution = taps == 0 ? null : ShortConvolution.create(init, width, taps, true);
@@ -84,8 +88,17 @@ final class Projections implements Names.Named {
     return rotary;
   }
 
+  /** Where the queries of a call stand. */
   Geometry geometry(long start) {
-    return BMojo.geometry(config, start);
+    return new Geometry(start, window, config.fading(), config.chunk(), config.scale());
+  }
+
+  /** Sees a share of the window only, at least C tokens; 1 for all of it. */
+  void narrowWindow(double share) {
+    int reach = config.reach();
+    boolean all = config.window() == null || share >= 1;
+    window =
+        all ? reach : Math.clamp(Math.round(share * reach), Math.min(config.chunk(), reach), reach);
   }
 
   /** x + silu(conv(x)), or x itself in a layer without convolution. */

@@ -105,6 +105,11 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     recompute = on;
   }
 
+  /** Shortens windows to a share of their length for the passes that follow; 1 for their own. */
+  void narrowWindows(double share) {
+    blocks.forEach(block -> block.mixer.narrowWindow(share));
+  }
+
   /** Where the weights are. */
   @Override
   public Device device() {
@@ -279,8 +284,17 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   @Override
   public Var loss(Tape tape, Batch batch) {
+    return loss(tape, batch, null);
+  }
+
+  /**
+   * The same of sequences that go on from {@code state}, which no gradient flows into.
+   *
+   * @param state advanced past the batch; null for sequences that begin and end here
+   */
+  public Var loss(Tape tape, Batch batch, @Nullable ModelState state) {
     try (Scope scope = new Scope()) {
-      Var hidden = hidden(tape, batch.ids(), null);
+      Var hidden = hidden(tape, batch.ids(), state);
       Var rows = Ops.reshape(tape, hidden, -1, config.width());
       Tensor targets = batch.targets().reshape(-1);
       if (batch.labelled() < batch.tokens() && targets.device().is_cpu()) {

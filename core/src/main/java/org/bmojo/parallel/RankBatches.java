@@ -12,7 +12,7 @@ import org.bmojo.model.Batch;
  * there are: its sequences, in their order, are cut into as many runs as there are processes, equal
  * but for one sequence, and each process reads its run alone. Positions are those of the whole.
  */
-public final class RankBatches {
+public final class RankBatches implements Updates {
   private final TokenBatches all;
   private final int sequences; // of an update, all processes together
   private final int from, to; // of them this one's
@@ -44,6 +44,7 @@ public final class RankBatches {
   }
 
   /** This process's batches of the next update: as many as it takes, and equal but for one row. */
+  @Override
   public List<Batch> next() {
     all.skip(from);
     List<Batch> own = new ArrayList<>();
@@ -57,6 +58,7 @@ public final class RankBatches {
   }
 
   /** What {@link #next} gives, as a share of the update. */
+  @Override
   public double share() {
     return (double) (to - from) / sequences;
   }
@@ -67,11 +69,13 @@ public final class RankBatches {
   }
 
   /** Where the next update begins. */
+  @Override
   public BatchSource.Position position() {
     return all.position();
   }
 
   /** Goes on from there. */
+  @Override
   public void seek(BatchSource.Position position) {
     all.seek(position);
   }

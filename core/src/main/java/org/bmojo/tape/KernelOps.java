@@ -227,8 +227,9 @@ public final class KernelOps {
         dy -> {
           MemoryAttention.Gradients g = op.backward(in, out, dy);
           q.giveGradient(g.q());
-          addStream(window, g.window());
-          if (fading != null && g.fading() != null) addStream(fading, g.fading());
+          long tokens = in.q().size(1);
+          addStream(window, g.window(), tokens);
+          if (fading != null && g.fading() != null) addStream(fading, g.fading(), tokens);
           if (eidetic != null && g.eidetic() != null) {
             eidetic.q().giveGradient(g.eidetic().q());
             eidetic.k().giveGradient(g.eidetic().k());
@@ -245,8 +246,9 @@ public final class KernelOps {
         cat(1, past.k(), s.k().value()), cat(1, past.v(), s.v().value()));
   }
 
-  private static void addStream(StreamVars s, MemoryAttention.Stream g) {
-    long rows = g.k().size(1), tokens = s.k().value().size(1);
+  /** Past rows are constants; the newest {@code tokens} are the variables'. */
+  private static void addStream(StreamVars s, MemoryAttention.Stream g, long tokens) {
+    long rows = g.k().size(1);
     s.k().addGradient(g.k().narrow(1, rows - tokens, tokens));
     s.v().addGradient(g.v().narrow(1, rows - tokens, tokens));
   }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.LmScore;
 import org.bmojo.io.AtomicFile;
@@ -67,7 +68,11 @@ public final class LanguageReport {
   }
 
   private List<RunResult> families() {
-    return FAMILIES.stream().filter(runs::containsKey).map(runs::get).toList();
+    return FAMILIES.stream()
+        .flatMap(f -> Stream.of(f, f + "-qk"))
+        .filter(runs::containsKey)
+        .map(runs::get)
+        .toList();
   }
 
   private void training() {
@@ -154,7 +159,7 @@ public final class LanguageReport {
           row.add(bin == null || range[1] > length ? "" : number(bin.loss()));
         }
         rows.add(row);
-        if (length == longest && !FAMILIES.contains(run.name())) continue;
+        if (length == longest && !families().contains(run)) continue;
         if (length == longest) lines.add(line(run.name(), curve, longest));
       }
     }
