@@ -17,6 +17,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
+import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
@@ -150,6 +151,7 @@ final class EideticMemory implements Names.Named {
    * @param tailK (B, P, G, D) unrotated keys of the tokens before, P = {@link
    *     EideticSelect.Rule#tail}; null without state
    * @param tailV (B, P, G, D)
+   * @param stores where tokens go that lose their place
    */
   Sets refresh(
       Tape tape,
@@ -159,7 +161,8 @@ final class EideticMemory implements Names.Named {
       @Nullable Tensor tailK,
       @Nullable Tensor tailV,
       long start,
-      @Nullable State state) {
+      @Nullable State state,
+      Stores stores) {
     try (Scope scope = new Scope()) {
       Tensor fresh = scored.eligible();
       long batch = fresh.size(0);
@@ -194,9 +197,17 @@ final class EideticMemory implements Names.Named {
           new Sets(
               KernelOps.gatherSets(tape, pastK, k, members),
               KernelOps.gatherSets(tape, pastV, v, members),
-              bias(tape, e, chosen.positions()),
+              bias(tape, perHead(tape, e), empty(chosen.positions())),
               chosen.positions());
-      if (state != null) remember(state, sets, e.value(), fresh, start);
+      if (state != null && pastK != null && pastV != null) {
+        if (!stores.isEmpty()) {
+          Tensor keys = cat(1, pastK, k.value()), values = cat(1, pastV, v.value());
+          var candidates =
+              new Evicted.Candidates(keptPositions, cat(1, keptScores, all), keys, values);
+          Evicted.handOver(rule, candidates, chosen.rows(), start, stores);
+        }
+        remember(state, sets, e.value(), fresh, start);
+      }
       scope.keep(sets.k.value());
       scope.keep(sets.v.value());
       scope.keep(sets.bias.value());
@@ -218,10 +229,26 @@ final class EideticMemory implements Names.Named {
     state.recent.put(start, fresh);
   }
 
-  /** What joins the logits, (B, M, H, E), from the kept scores (B, M, E); −∞ for empty slots. */
-  private Var bias(Tape tape, Var e, Tensor positions) {
+  /** (B, M, E) → (B, M, 1, E): every query head sees one score. */
+  private static Var perHead(Tape tape, Var e) {
+    long[] shape = e.value().shape();
+    return Ops.reshape(tape, e, shape[0], shape[1], 1, shape[2]);
+  }
+
+  /** (B, M, E) → (B, M, 1, E). */
+  private static Tensor empty(Tensor positions) {
+    return positions.lt(new Scalar(0L)).unsqueeze(2);
+  }
+
+  /**
+   * What joins the logits, (B, M, H, E); −∞ for empty slots.
+   *
+   * @param e (B, M, 1 or H, E) scores
+   * @param none (B, M, 1 or H, E) which slots are empty
+   */
+  Var bias(Tape tape, Var e, Tensor none) {
     try (Scope scope = new Scope()) {
-      Tensor empty = scope.keep(positions.lt(new Scalar(0L)).unsqueeze(2)); // (B, M, 1, E)
+      Tensor empty = scope.keep(none);
       List<Var> inputs = new ArrayList<>(List.of(e));
       if (gamma != null) inputs.add(gamma);
       Var bias =
@@ -229,7 +256,7 @@ final class EideticMemory implements Names.Named {
               tape,
               t -> {
                 // Empty slots hold some token's score: replaced before the logarithm, hidden after.
-                Tensor scores = t[0].unsqueeze(2).masked_fill(empty, scalar(1));
+                Tensor scores = t[0].masked_fill(empty, scalar(1));
                 Tensor b;
                 if (config.selection() == Selection.IMPORTANCE) {
                   b = scores.log();
@@ -239,7 +266,7 @@ final class EideticMemory implements Names.Named {
                   b = torch.zeros_like(scores);
                 }
                 return b.masked_fill(empty, scalar(Double.NEGATIVE_INFINITY))
-                    .expand(e.value().size(0), e.value().size(1), heads, e.value().size(2))
+                    .expand(e.value().size(0), e.value().size(1), heads, e.value().size(3))
                     .contiguous();
               },
               inputs.toArray(Var[]::new));
