@@ -2,12 +2,15 @@ package org.bmojo.mixer;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.torch.Floats;
 import org.bmojo.kernels.torch.Scope;
@@ -185,17 +188,18 @@ final class StorageAnswers {
     }
 
     /**
-     * The best that are not in eidetic memory. A sequence that goes on from an earlier memory of
-     * itself finds there what it will let go only later.
+     * The best that are not in eidetic memory, none twice. A sequence that goes on from an earlier
+     * memory of itself has let go in another life of what it holds yet, or will let go again.
      *
      * @return those, for each head
      */
     List<List<Hit>> fill(int row, List<List<Hit>> hits, long[] members, String session) {
       List<List<Hit>> used = new ArrayList<>();
       for (int g = 0; g < groups; g++) {
+        Set<Long> seen = Arrays.stream(members).boxed().collect(Collectors.toCollection(HashSet::new));
         List<Hit> best =
             hits.get(g).stream()
-                .filter(hit -> !isMember(hit.entry(), members, session))
+                .filter(hit -> isOther(hit.entry(), session) || seen.add(hit.entry().position()))
                 .limit(retrieved)
                 .toList();
         used.add(best);
@@ -212,9 +216,8 @@ final class StorageAnswers {
       return used;
     }
 
-    private static boolean isMember(Entry entry, long[] members, String session) {
-      return entry.source().session().equals(session)
-          && Arrays.stream(members).anyMatch(p -> p == entry.position());
+    private static boolean isOther(Entry entry, String session) {
+      return !entry.source().session().equals(session);
     }
   }
 }
