@@ -322,6 +322,12 @@ public final class BMojo implements Names.Named {
     return sets.positions();
   }
 
+  void handOverRest(MixerState state) {
+    if (eidetic == null || projections == null) return;
+    Evicted.handOverRest(
+        eidetic.rule(), state.attention(), state.position(), projections.rotary());
+  }
+
   /** The queries as long-term memory sees them. */
   private Var farQueries(Tape tape, Var q, Var nearQ, EideticConfig memory) {
     Projections p = projections;

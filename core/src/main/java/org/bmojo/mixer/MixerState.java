@@ -152,6 +152,15 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     attention.stores.set(storages);
   }
 
+  /**
+   * Hands to the store what this still holds, since the sequences end here: a document is to be
+   * found whole.
+   */
+  public void handOverRest() {
+    if (attention == null || !attention.hasStorage()) return;
+    layer.handOverRest(this);
+  }
+
   /** Tells {@code listener} of every eidetic set from now on. */
   public void listen(RefreshListener listener) {
     this.listener = listener;
