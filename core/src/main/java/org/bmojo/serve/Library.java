@@ -52,7 +52,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Library implements AutoCloseable {
   /** The session of all documents. */
-  static final String DOCUMENTS = "documents";
+  static final String DOCUMENTS = "*documents";
 
   /** Tokens of a document that are read at once. */
   private static final int CHUNK = 256;
@@ -126,13 +126,22 @@ public final class Library implements AutoCloseable {
    * @throws BadInput for a name that is no session's
    */
   public Recollection recollection(@Nullable String session) {
+    return recollection(session, session != null);
+  }
+
+  /** The same for one that sees what the session let go, and leaves nothing behind itself. */
+  public Recollection visit(@Nullable String session) {
+    return recollection(session, false);
+  }
+
+  private Recollection recollection(@Nullable String session, boolean lasts) {
     if (session != null && (session.isBlank() || session.equals(DOCUMENTS))) {
       throw new BadInput(
           "a session called \"" + session + "\"",
           "expected another name, since documents are kept under that one",
           "Choose another");
     }
-    return new Recollection(this, session, true, _ -> null);
+    return new Recollection(this, session, lasts, true, _ -> null);
   }
 
   /**
@@ -149,7 +158,7 @@ public final class Library implements AutoCloseable {
     long[] ends = ends(ids, tokenizer);
     LongFunction<@Nullable TextSpan> spans =
         p -> new TextSpan(document, p == 0 ? 0 : ends[(int) p - 1], ends[(int) p]);
-    Recollection reading = new Recollection(this, DOCUMENTS, false, spans);
+    Recollection reading = new Recollection(this, DOCUMENTS, true, false, spans);
     try (ModelState state = model.newState(1)) {
       reading.attach(state);
       for (int from = 0; from < ids.length; from += CHUNK) {

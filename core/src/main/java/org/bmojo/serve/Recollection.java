@@ -29,6 +29,7 @@ public final class Recollection {
   private final Library library;
   private final @Nullable String session;
   private final String name;
+  private final boolean lasts;
   private final boolean asks;
   private final LongFunction<@Nullable TextSpan> spans;
   private final Map<Place, List<Entry>> unnamed = new ConcurrentHashMap<>();
@@ -48,17 +49,21 @@ public final class Recollection {
   public record Used(@Nullable TextSpan span, long position, int times) {}
 
   /**
-   * @param session whose entries last beyond this sequence; null for none, which are then held here
+   * @param session that this is part of; null for none
+   * @param lasts whether what is let go outlasts the sequence, in the store; otherwise it is held
+   *     here
    * @param asks whether anything is to come back
    * @param spans where in a document the token of a position stands
    */
   Recollection(
       Library library,
       @Nullable String session,
+      boolean lasts,
       boolean asks,
       LongFunction<@Nullable TextSpan> spans) {
     this.library = library;
     this.session = session;
+    this.lasts = lasts;
     this.asks = asks;
     this.spans = spans;
     name = session == null ? "" : session;
@@ -97,7 +102,7 @@ public final class Recollection {
       Source source = new Source(name, System.currentTimeMillis(), spans.apply(position));
       for (int g = 0; g < keys.length; g++) {
         Entry entry = new Entry(layer, g, keys[g], values[g], position, score, source);
-        if (session != null) {
+        if (lasts) {
           library.offer(entry);
         } else {
           List<Entry> mine = unnamed.computeIfAbsent(new Place(layer, g), _ -> new ArrayList<>());
@@ -135,12 +140,14 @@ public final class Recollection {
     }
 
     private List<Entry> fresh(int head) {
-      if (session != null) return library.waiting(session, layer, head);
+      List<Entry> fresh = new ArrayList<>();
+      if (session != null) fresh.addAll(library.waiting(session, layer, head));
       List<Entry> mine = unnamed.get(new Place(layer, head));
-      if (mine == null) return List.of();
+      if (mine == null) return fresh;
       synchronized (mine) {
-        return List.copyOf(mine);
+        fresh.addAll(mine);
       }
+      return fresh;
     }
 
     /** Best first, each entry once: several queries may have found it, or two searches. */

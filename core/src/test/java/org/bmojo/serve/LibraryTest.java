@@ -118,7 +118,7 @@ class LibraryTest {
       assertThatThrownBy(() -> Library.open(folder, other, StoreLimits.NONE))
           .isInstanceOf(BadInput.class)
           .hasMessageContaining("memory of model");
-      assertThatThrownBy(() -> library(exact()).recollection("documents"))
+      assertThatThrownBy(() -> library(exact()).recollection("*documents"))
           .isInstanceOf(BadInput.class);
     }
     ModelConfig plain = Objects.requireNonNull(TinyModels.all().get("bmojo"));
