@@ -61,7 +61,8 @@ final class Chat implements Callable<Integer> {
   @Option(
       names = "--session",
       paramLabel = "NAME",
-      description = "Under which name the conversation lasts in the store; it does not without one.")
+      description =
+          "Under which name the conversation lasts in the store; it does not without one.")
   @Nullable String session;
 
   @Option(

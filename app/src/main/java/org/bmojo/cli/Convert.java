@@ -30,8 +30,8 @@ import tools.jackson.databind.JsonNode;
     name = "convert",
     description = {
       "Writes a model in the layout of the project whose architecture it has (or in ours, if it is"
-          + " like none), makes a hybrid of a Transformer, gives a B'MOJO-F eidetic memory, or a B'MOJO memory in"
-          + " storage.",
+          + " like none), makes a hybrid of a Transformer, gives a B'MOJO-F eidetic memory, or a"
+          + " B'MOJO memory in storage.",
     },
     footer = {
       "  ./bmojo convert --from runs/book --to book-hf",

@@ -16,11 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param times how often a layer's head was given it
  */
 record Recalled(
-    @Nullable String document,
-    @Nullable Long begin,
-    @Nullable Long end,
-    long position,
-    int times) {
+    @Nullable String document, @Nullable Long begin, @Nullable Long end, long position, int times) {
   /** So many are told, the most used first. */
   private static final int MOST = 100;
 

@@ -32,10 +32,7 @@ final class Sessions {
   private final ServerMetrics metrics;
 
   Sessions(
-      TextEngine engine,
-      SessionStore store,
-      @Nullable Library library,
-      ServerMetrics metrics) {
+      TextEngine engine, SessionStore store, @Nullable Library library, ServerMetrics metrics) {
     this.library = library;
     this.engine = engine;
     this.store = store;

@@ -131,7 +131,8 @@ public final class ModelJson {
     JsonNode copy = tree.deepCopy();
     for (JsonNode layer : copy.path("layers")) {
       JsonNode memory = layer.path("block").path("mixer").path("attention").path("eidetic");
-      if (memory instanceof ObjectNode eidetic && !eidetic.has("storage")) eidetic.putNull("storage");
+      if (memory instanceof ObjectNode eidetic && !eidetic.has("storage"))
+        eidetic.putNull("storage");
     }
     return copy;
   }

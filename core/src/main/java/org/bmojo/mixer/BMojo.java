@@ -269,11 +269,7 @@ public final class BMojo implements Names.Named {
 
   /** Gives those sequences new sets that begin a chunk with their next token; most often none. */
   private void refreshDue(
-      Tape tape,
-      EideticMemory eidetic,
-      Projections p,
-      Retrieval.Tokens token,
-      MixerState state) {
+      Tape tape, EideticMemory eidetic, Projections p, Retrieval.Tokens token, MixerState state) {
     int chunk = p.config().chunk();
     state
         .positions
@@ -324,8 +320,7 @@ public final class BMojo implements Names.Named {
 
   void handOverRest(MixerState state) {
     if (eidetic == null || projections == null) return;
-    Evicted.handOverRest(
-        eidetic.rule(), state.attention(), state.position(), projections.rotary());
+    Evicted.handOverRest(eidetic.rule(), state.attention(), state.position(), projections.rotary());
   }
 
   /** The queries as long-term memory sees them. */

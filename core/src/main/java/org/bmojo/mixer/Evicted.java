@@ -48,7 +48,10 @@ final class Evicted {
   }
 
   /** Hands over all that is left when a sequence ends at {@code position}. */
-  static void handOverRest(EideticSelect.Rule rule, MixerState.Attention past, long position,
+  static void handOverRest(
+      EideticSelect.Rule rule,
+      MixerState.Attention past,
+      long position,
       @Nullable RotaryCache rotary) {
     EideticMemory.State held = past.eidetic;
     if (held == null) return;

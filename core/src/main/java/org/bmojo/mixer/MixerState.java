@@ -55,7 +55,8 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     this.layer = layer;
     this.positions = Positions.start(batch);
     this.ssm = ssm == null ? null : ssm.newState(positions);
-    this.attention = projections == null ? null : new Attention(projections, eidetic, retrieval, batch);
+    this.attention =
+        projections == null ? null : new Attention(projections, eidetic, retrieval, batch);
   }
 
   /** In a layer that is a state space and nothing else. */
@@ -199,10 +200,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     final Stores stores = new Stores();
 
     Attention(
-        Projections p,
-        @Nullable EideticMemory memory,
-        @Nullable Retrieval storage,
-        long batch) {
+        Projections p, @Nullable EideticMemory memory, @Nullable Retrieval storage, long batch) {
       config = p.config();
       try (Scope scope = new Scope()) {
         Tensor like = p.like();

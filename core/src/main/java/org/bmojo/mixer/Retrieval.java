@@ -51,7 +51,9 @@ final class Retrieval {
     answers = new StorageAnswers(eidetic, config.retrieved(), heads, groups);
   }
 
-  /** What is remembered: what the last question brought, who asks, and the past where it is kept. */
+  /**
+   * What is remembered: what the last question brought, who asks, and the past where it is kept.
+   */
   static final class State implements StateParts.Parted, AutoCloseable {
     final Owned k, v; // (B, R, G, D)
     final Owned positions; // (B, G, R), −1 where empty
@@ -395,7 +397,10 @@ final class Retrieval {
 
   /** What one token of each sequence sees of storage and eidetic memory. */
   MemoryAttention.Eidetic joinOne(
-      MemoryAttention.Eidetic memory, Tokens token, Positions positions, MixerState.Attention past) {
+      MemoryAttention.Eidetic memory,
+      Tokens token,
+      Positions positions,
+      MixerState.Attention past) {
     State state = past.retrieval;
     EideticMemory.State held = past.eidetic;
     if (state == null || held == null) return memory;

@@ -153,8 +153,7 @@ final class StorageAnswers {
     e = e.to(like.device(), Tensors.accumulation(like));
     Tensor empty = Retrieval.ofHeads(positions.lt(new Scalar(0L)), heads / groups);
     try (Tape tape = Tape.off()) {
-      Var bias =
-          eidetic.bias(tape, Var.constant(Retrieval.ofHeads(e, heads / groups)), empty);
+      Var bias = eidetic.bias(tape, Var.constant(Retrieval.ofHeads(e, heads / groups)), empty);
       return new Retrieval.Brought(
           Var.constant(k.to(like.device(), like.scalar_type())),
           Var.constant(v.to(like.device(), like.scalar_type())),
@@ -196,7 +195,8 @@ final class StorageAnswers {
     List<List<Hit>> fill(int row, List<List<Hit>> hits, long[] members, String session) {
       List<List<Hit>> used = new ArrayList<>();
       for (int g = 0; g < groups; g++) {
-        Set<Long> seen = Arrays.stream(members).boxed().collect(Collectors.toCollection(HashSet::new));
+        Set<Long> seen =
+            Arrays.stream(members).boxed().collect(Collectors.toCollection(HashSet::new));
         List<Hit> best =
             hits.get(g).stream()
                 .filter(hit -> isOther(hit.entry(), session) || seen.add(hit.entry().position()))

@@ -79,8 +79,7 @@ public final class Recollection {
     synchronized (used) {
       return used.entrySet().stream()
           .map(e -> new Used(e.getKey().span, e.getKey().position, e.getValue()))
-          .sorted(
-              Comparator.comparingInt(Used::times).reversed().thenComparingLong(Used::position))
+          .sorted(Comparator.comparingInt(Used::times).reversed().thenComparingLong(Used::position))
           .toList();
     }
   }

@@ -82,12 +82,14 @@ public record Request(
 
   /** The same after {@code memory}. */
   public Request after(@Nullable Memory memory) {
-    return new Request(memory, prompt, tokens, decoding, alternatives, ends, stop, keep, recollection);
+    return new Request(
+        memory, prompt, tokens, decoding, alternatives, ends, stop, keep, recollection);
   }
 
   /** The same, with the memory kept. */
   public Request keeping() {
-    return new Request(from, prompt, tokens, decoding, alternatives, ends, stop, true, recollection);
+    return new Request(
+        from, prompt, tokens, decoding, alternatives, ends, stop, true, recollection);
   }
 
   /** The same with log-probabilities. */
@@ -97,7 +99,8 @@ public record Request(
 
   /** The same with another rule of ending. */
   public Request until(@Nullable StopRule rule) {
-    return new Request(from, prompt, tokens, decoding, alternatives, ends, rule, keep, recollection);
+    return new Request(
+        from, prompt, tokens, decoding, alternatives, ends, rule, keep, recollection);
   }
 
   /** The same with a way into a library. */

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The layer again, independently and in float64, from libtorch's own operations alone, so that its
  * autograd gives the gradients. One sequence at a time; every token stands there four times (as
- * window, fading, eidetic and stored key), masks hide what a query does not see, and one softmax goes
- * over all 4T keys.
+ * window, fading, eidetic and stored key), masks hide what a query does not see, and one softmax
+ * goes over all 4T keys.
  *
  * @param output (B, T, d)
  * @param ownLoss mean of the scores with the scorer's inputs held constant, a scalar; null where
@@ -116,7 +116,8 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
         logits.add(longTerm.add(seen));
         values.add(v);
         if (memory.storage() != null) {
-          logits.add(longTerm.add(NaiveStorage.seen(a, memory, e, sets, farQ.detach(), k.detach())));
+          logits.add(
+              longTerm.add(NaiveStorage.seen(a, memory, e, sets, farQ.detach(), k.detach())));
           values.add(v);
         }
       }

@@ -225,9 +225,8 @@ class StorageTest {
       assertThatThrownBy(() -> reader.state.attach(List.of(new ListStorage())))
           .isInstanceOf(BadInput.class)
           .hasMessageContaining("1 storages for 2 sequences");
-      assertThatThrownBy(() ->
-              EideticConfig.of(1, 1, Selection.RECENT)
-                  .with(StorageConfig.of(0, 1)))
+      assertThatThrownBy(
+              () -> EideticConfig.of(1, 1, Selection.RECENT).with(StorageConfig.of(0, 1)))
           .hasMessageContaining("0 retrieved");
     }
   }

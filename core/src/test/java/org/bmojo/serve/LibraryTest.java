@@ -197,8 +197,7 @@ class LibraryTest {
     try (Library library = library(exact());
         Engine engine = new Engine(model, SETTINGS)) {
       Request read = Request.remember(TOKENIZER.encode(TEXT));
-      try (Generation generation =
-          engine.submit(read.recalling(library.recollection("one")))) {
+      try (Generation generation = engine.submit(read.recalling(library.recollection("one")))) {
         Memory memory = Objects.requireNonNull(generation.await().memory());
         Recollection again = library.recollection("one");
         Request more = request("And then?", 9).after(memory);
@@ -216,7 +215,15 @@ class LibraryTest {
     var attention = Objects.requireNonNull(first.mixer().attention());
     var wider =
         new org.bmojo.mixer.AttentionConfig(
-            2, 1, 6, 4, 3, 4, true, true, 10_000,
+            2,
+            1,
+            6,
+            4,
+            3,
+            4,
+            true,
+            true,
+            10_000,
             Objects.requireNonNull(attention.eidetic()).with(StorageConfig.of(1, 1)));
     BlockConfig second = new BlockConfig(new MixerConfig(first.mixer().ssm(), wider), 12);
     ModelConfig mixed = new ModelConfig(13, 8, 1e-5, true, List.of(first, second));
