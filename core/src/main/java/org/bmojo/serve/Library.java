@@ -54,6 +54,8 @@ public final class Library implements AutoCloseable {
   /** The session of all documents. */
   static final String DOCUMENTS = "*documents";
 
+  private static final AsyncWriter.Config WRITING = AsyncWriter.Config.STANDARD;
+
   /** Tokens of a document that are read at once. */
   private static final int CHUNK = 256;
 
@@ -74,7 +76,7 @@ public final class Library implements AutoCloseable {
     this.store = store;
     this.patience = patience;
     identity(model).check(store.identity(), "the store");
-    writer = new AsyncWriter(store, AsyncWriter.Config.STANDARD);
+    writer = new AsyncWriter(store, WRITING);
   }
 
   /**
@@ -167,7 +169,8 @@ public final class Library implements AutoCloseable {
             Tape tape = Tape.off()) {
           model.hidden(tape, Ids.tensor(part), state);
         }
-        flush(); // Nothing is dropped: whoever remembers has time.
+        // Nothing is dropped: whoever remembers has time.
+        if (writer.report().waiting() > WRITING.capacity() / 2) flush();
       }
       state.handOverRest();
     }

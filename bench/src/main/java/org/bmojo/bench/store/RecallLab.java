@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.RecallTrial;
 import org.bmojo.eval.RecallTrial.Trained;
@@ -26,7 +27,6 @@ import org.bmojo.store.StoreLimits;
 import org.bmojo.tasks.Batch;
 import org.bmojo.tasks.Mqar;
 import org.bmojo.tasks.NeedleHaystack;
-import org.bmojo.tasks.Segment;
 import org.bmojo.tasks.Suite;
 import org.bmojo.tasks.Task;
 import org.bmojo.train.Optimizer;
@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  * a library in memory, written behind its back.
  */
 public final class RecallLab {
-  private static final int WIDTH = 64, WINDOW = 4, BATCH = 32, TESTS = 256;
+  private static final int WIDTH = 32, WINDOW = 4, BATCH = 16, TESTS = 256;
 
   private RecallLab() {}
 
@@ -60,12 +60,13 @@ public final class RecallLab {
     }
     int pairs = Integer.parseInt(args[1]), updates = Integer.parseInt(args[2]);
     int seed = Integer.parseInt(args[3]);
-    Task task = task(args[0], pairs);
+    List<Task> tasks =
+        Stream.of(pairs / 4, pairs / 2, pairs).map(n -> task(args[0], n, pairs)).toList();
     @Nullable Trained trained = null;
     for (int i = 4; i < args.length; i++) {
       String how = args[i].substring(0, args[i].indexOf(':'));
-      ModelConfig sizes = model(task.vocabulary(), args[i].substring(how.length() + 1));
-      RecallTrial trial = trial(task, sizes, updates, seed);
+      ModelConfig sizes = model(tasks.getFirst().vocabulary(), args[i].substring(how.length() + 1));
+      RecallTrial trial = trial(tasks, sizes, updates, seed);
       if (how.equals("train")) {
         if (trained != null) trained.close();
         trained = trial.train(Placement.CPU, _ -> true);
@@ -82,10 +83,11 @@ public final class RecallLab {
     if (trained != null) trained.close();
   }
 
-  private static Task task(String name, int pairs) {
+  private static Task task(String name, int pairs, int most) {
+    int vocabulary = 4 * most + 4;
     return switch (name) {
-      case "mqar" -> new Mqar(new Mqar.Config(4 * pairs + 4, 4 * pairs, pairs, 1, false, 1));
-      case "needle" -> new NeedleHaystack(new NeedleHaystack.Config(4 * pairs + 4, 2 * pairs + 1));
+      case "mqar" -> new Mqar(new Mqar.Config(vocabulary, 4 * pairs, pairs, 1, false, 1));
+      case "needle" -> new NeedleHaystack(new NeedleHaystack.Config(vocabulary, 2 * pairs + 1));
       default -> throw new BadInput("task " + name, "expected mqar or needle", "Correct it");
     };
   }
@@ -104,12 +106,16 @@ public final class RecallLab {
     return ModelConfig.uniform(vocabulary, WIDTH, 2, block);
   }
 
-  private static RecallTrial trial(Task task, ModelConfig model, int updates, int seed) {
+  /** Trained on fewer pairs as well, from which it is learnt faster. */
+  private static RecallTrial trial(
+      List<Task> easier, ModelConfig model, int updates, int seed) {
+    Task task = easier.getLast();
+    long examples = (long) BATCH * (updates / easier.size() + 1);
     Suite suite =
         Suite.of(
             "storage",
             seed,
-            List.of(new Suite.Part(task, Segment.ENDLESS)),
+            easier.stream().map(t -> new Suite.Part(t, examples)).toList(),
             List.of(new Suite.Part(task, TESTS)));
     Schedule schedule = Schedule.cosine(1e-2, updates);
     return new RecallTrial(
