@@ -94,7 +94,7 @@ final class Convert implements Callable<Integer> {
       names = "--queries",
       paramLabel = "S",
       description = "How many of the newest queries ask for them (${DEFAULT-VALUE}).")
-  int queries = 8;
+  int queries = 4;
 
   @Option(names = "--seed", paramLabel = "N", description = "Of fresh weights (0).")
   long seed;

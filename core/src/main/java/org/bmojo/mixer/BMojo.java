@@ -287,7 +287,7 @@ public final class BMojo implements Names.Named {
             refresh(tape, eidetic, p, token.rows(index), part, start);
             EideticMemory.State whole = state.attention().eidetic, own = part.attention().eidetic;
             if (whole != null && own != null) whole.takeSets(own, rows);
-            Retrieval.State all = state.attention().retrieval, some = part.attention().retrieval;
+            RetrievalState all = state.attention().retrieval, some = part.attention().retrieval;
             if (all != null && some != null) all.takeSets(some, index);
           }
         });

@@ -196,7 +196,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     private final Ring k, v; // (B, W (+ C), G, D), keys rotated
     private final @Nullable Ring fadingK, fadingV; // (B, W + F, G, D)
     final EideticMemory.@Nullable State eidetic;
-    final Retrieval.@Nullable State retrieval;
+    final @Nullable RetrievalState retrieval;
     final Stores stores = new Stores();
 
     Attention(
@@ -218,7 +218,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
         fadingK = fades ? new Ring(span, like, batch, groups, dim) : null;
         fadingV = fades ? new Ring(span, like, batch, groups, dim) : null;
         eidetic = memory == null ? null : new EideticMemory.State(memory, like, batch, groups, dim);
-        retrieval = storage == null ? null : new Retrieval.State(storage, like, batch, dim);
+        retrieval = storage == null ? null : new RetrievalState(storage, like, batch, dim);
       }
     }
 

@@ -1,7 +1,6 @@
 package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.accumulated;
-import static org.bmojo.kernels.torch.Tensors.accumulation;
 import static org.bmojo.kernels.torch.Tensors.cat;
 import static org.bmojo.kernels.torch.Tensors.einsum;
 import static org.bmojo.kernels.torch.Tensors.range;
@@ -11,7 +10,6 @@ import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.op.MemoryAttention;
-import org.bmojo.kernels.torch.Owned;
 import org.bmojo.tape.KernelOps.EideticVars;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
@@ -36,11 +34,11 @@ import org.jspecify.annotations.Nullable;
  * same function, differentiable through what it brings back, which is what training needs.
  */
 final class Retrieval {
-  private final StorageConfig config;
+  final StorageConfig config;
   private final EideticSelect.Rule rule;
   private final EideticMemory eidetic;
   private final StorageAnswers answers;
-  private final int heads, groups;
+  final int heads, groups;
 
   Retrieval(AttentionConfig attention, StorageConfig config, EideticMemory eidetic) {
     this.config = config;
@@ -49,70 +47,6 @@ final class Retrieval {
     heads = attention.heads();
     groups = attention.kvHeads();
     answers = new StorageAnswers(eidetic, config.retrieved(), heads, groups);
-  }
-
-  /**
-   * What is remembered: what the last question brought, who asks, and the past where it is kept.
-   */
-  static final class State implements StateParts.Parted, AutoCloseable {
-    final Owned k, v; // (B, R, G, D)
-    final Owned positions; // (B, G, R), −1 where empty
-    final Owned bias; // (B, H, R), −∞ where empty
-    final @Nullable Ring queries; // (B, S − 1, H, D), as long-term memory sees them
-    final Ring pastK, pastV; // (B, tokens, G, D), k unrotated; empty where there is a Storage
-    final Ring pastScores; // (B, tokens, 2): whether it may be stored, and its score
-
-    State(Retrieval r, Tensor like, long batch, long dim) {
-      StorageConfig c = r.config;
-      Tensor score = zeros(like, accumulation(like), batch);
-      k = new Owned(zeros(like, batch, c.retrieved(), r.groups, dim));
-      v = new Owned(zeros(like, batch, c.retrieved(), r.groups, dim));
-      positions =
-          new Owned(
-              zeros(like, ScalarType.Long, batch, r.groups, c.retrieved()).sub(new Scalar(1L)));
-      Scalar never = scalar(Double.NEGATIVE_INFINITY);
-      bias = new Owned(zeros(score, batch, r.heads, c.retrieved()).add(never));
-      queries = c.queries() == 1 ? null : new Ring(c.queries() - 1, like, batch, r.heads, dim);
-      pastK = new Ring(0, like, batch, r.groups, dim);
-      pastV = new Ring(0, like, batch, r.groups, dim);
-      pastScores = new Ring(0, score, batch, 2);
-    }
-
-    @Override
-    public void parts(StateParts parts) {
-      parts.add("k", k).add("v", v).add("positions", positions).add("bias", bias);
-      parts.in("queries", queries);
-      parts.addSparse("past_k", pastK.owned()).addSparse("past_v", pastV.owned());
-      parts.addSparse("past_scores", pastScores.owned());
-    }
-
-    boolean isEmpty() {
-      return positions.get().lt(new Scalar(0L)).all().item_bool();
-    }
-
-    void set(Brought last) {
-      k.set(last.k.value().select(1, last.chunks() - 1).clone());
-      v.set(last.v.value().select(1, last.chunks() - 1).clone());
-      positions.set(last.positions.select(1, last.chunks() - 1).clone());
-      bias.set(last.bias.value().select(1, last.chunks() - 1).clone());
-    }
-
-    /** Takes what some rows were brought from {@code part}, which has just these. */
-    void takeSets(State part, Tensor index) {
-      k.get().index_copy_(0, index, part.k.get());
-      v.get().index_copy_(0, index, part.v.get());
-      positions.get().index_copy_(0, index, part.positions.get());
-      bias.get().index_copy_(0, index, part.bias.get());
-    }
-
-    @Override
-    public void close() {
-      for (Owned o : new Owned[] {k, v, positions, bias}) o.close();
-      if (queries != null) queries.close();
-      pastK.close();
-      pastV.close();
-      pastScores.close();
-    }
   }
 
   /**
@@ -155,7 +89,7 @@ final class Retrieval {
       EideticMemory.Sets sets,
       long start,
       MixerState.@Nullable Attention past) {
-    State state = past == null ? null : past.retrieval;
+    RetrievalState state = past == null ? null : past.retrieval;
     if (past != null && state != null && past.eidetic != null) {
       answers.take(state, past.eidetic.positions.get(), past.stores);
     }
@@ -179,7 +113,7 @@ final class Retrieval {
       EideticMemory.Sets sets,
       long start,
       MixerState.@Nullable Attention past) {
-    State state = past == null ? null : past.retrieval;
+    RetrievalState state = past == null ? null : past.retrieval;
     int chunk = rule.chunk();
     boolean midway = start % chunk != 0; // The first chunk goes on with what it has.
     long count = tokens.q.value().size(1), chunks = sets.positions().size(1);
@@ -226,7 +160,8 @@ final class Retrieval {
   }
 
   /** Who asks at the beginning of each chunk, (B, M, G, Q, D). */
-  private Tensor queries(Tensor q, long start, long first, long chunks, @Nullable State state) {
+  private Tensor queries(
+      Tensor q, long start, long first, long chunks, @Nullable RetrievalState state) {
     Ring ring = state == null ? null : state.queries;
     long before = ring == null ? 0 : Math.min(start, ring.capacity());
     Tensor all = ring == null || before == 0 ? q : cat(1, ring.before(start, before), q);
@@ -261,7 +196,7 @@ final class Retrieval {
       Tensor kept,
       long start,
       long first,
-      @Nullable State state) {
+      @Nullable RetrievalState state) {
     Tensor eligible = tokens.scored.eligible().gt(scalar(Double.NEGATIVE_INFINITY)); // (B, T)
     Tensor pastK = null, pastV = null, pastE = null;
     if (state != null && start > 0) {
@@ -357,7 +292,7 @@ final class Retrieval {
   }
 
   /** Takes new tokens of sequences in step. */
-  private static void note(State state, Tokens tokens, long start, boolean stored) {
+  private static void note(RetrievalState state, Tokens tokens, long start, boolean stored) {
     if (state.queries != null) state.queries.put(start, tokens.q.value());
     if (stored) return;
     state.pastK.put(start, tokens.k.value());
@@ -366,7 +301,8 @@ final class Retrieval {
   }
 
   /** Takes the next token of each sequence. */
-  private static void noteOne(State state, Tokens tokens, Positions positions, boolean stored) {
+  private static void noteOne(
+      RetrievalState state, Tokens tokens, Positions positions, boolean stored) {
     if (state.queries != null) state.queries.putOne(positions, tokens.q.value());
     if (stored) return;
     state.pastK.putOne(positions, tokens.k.value());
@@ -384,7 +320,7 @@ final class Retrieval {
   /** Asks for a chunk that begins with the next token, one of each sequence. */
   void refresh(
       Tape tape, Tokens token, EideticMemory.Sets sets, long start, MixerState.Attention past) {
-    State state = past.retrieval;
+    RetrievalState state = past.retrieval;
     if (state == null) return;
     if (past.hasStorage()) {
       long chunk = start / rule.chunk();
@@ -401,7 +337,7 @@ final class Retrieval {
       Tokens token,
       Positions positions,
       MixerState.Attention past) {
-    State state = past.retrieval;
+    RetrievalState state = past.retrieval;
     EideticMemory.State held = past.eidetic;
     if (state == null || held == null) return memory;
     if (past.hasStorage()) answers.take(state, held.positions.get(), past.stores);

@@ -84,7 +84,7 @@ final class StorageAnswers {
   }
 
   /** Puts answers that have arrived into the state. */
-  void take(Retrieval.State state, Tensor kept, Stores stores) {
+  void take(RetrievalState state, Tensor kept, Stores stores) {
     for (int b = 0; b < stores.rows().size(); b++) {
       Stores.Row row = stores.rows().get(b);
       if (row.pending == null || !arrived(row)) continue;

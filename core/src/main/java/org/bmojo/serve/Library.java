@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a model has read in all its sessions, on disk: documents, which every session may recall,
- * and what each named session let go, which only it may. Searches run on threads of their own, as
+ * and what each named session let go, which only it may. Searches run on a thread of their own, as
  * writing does; a step of the model waits for neither.
  *
  * <pre>{@code
@@ -63,8 +63,10 @@ public final class Library implements AutoCloseable {
   private final MemoryStore store;
   private final AsyncWriter writer;
   private final Duration patience;
-  private final ExecutorService threads =
-      Executors.newFixedThreadPool(2, Thread.ofPlatform().daemon().name("recall-", 0).factory());
+
+  /** One, since the model needs the other processors; the store shares a question's work out. */
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("recall").factory());
 
   /**
    * Over a store that this closes.
@@ -250,15 +252,15 @@ public final class Library implements AutoCloseable {
   }
 
   <T> CompletableFuture<T> later(Supplier<T> answer) {
-    return CompletableFuture.supplyAsync(answer, threads);
+    return CompletableFuture.supplyAsync(answer, thread);
   }
 
   /** Waits for searches and writes to end, and closes the store. */
   @Override
   public void close() {
-    threads.shutdown();
+    thread.shutdown();
     try {
-      if (!threads.awaitTermination(1, TimeUnit.MINUTES)) threads.shutdownNow();
+      if (!thread.awaitTermination(1, TimeUnit.MINUTES)) thread.shutdownNow();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

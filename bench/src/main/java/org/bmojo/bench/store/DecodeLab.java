@@ -37,8 +37,7 @@ public final class DecodeLab {
       System.err.println("DecodeLab MODEL FOLDER CHARACTERS R S");
       System.exit(2);
     }
-    StorageConfig storage =
-        StorageConfig.of(Integer.parseInt(args[3]), Integer.parseInt(args[4]));
+    StorageConfig storage = StorageConfig.of(Integer.parseInt(args[3]), Integer.parseInt(args[4]));
     int characters = Integer.parseInt(args[2]);
     try (LanguageModel plain = LanguageModel.create(SmallPresets.named(args[0], 257), 1);
         LanguageModel reader = AddStorage.to(plain, storage).model();

@@ -107,8 +107,7 @@ public final class RecallLab {
   }
 
   /** Trained on fewer pairs as well, from which it is learnt faster. */
-  private static RecallTrial trial(
-      List<Task> easier, ModelConfig model, int updates, int seed) {
+  private static RecallTrial trial(List<Task> easier, ModelConfig model, int updates, int seed) {
     Task task = easier.getLast();
     long examples = (long) BATCH * (updates / easier.size() + 1);
     Suite suite =

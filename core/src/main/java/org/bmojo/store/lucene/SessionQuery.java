@@ -67,8 +67,7 @@ final class SessionQuery extends Query {
   public Weight createWeight(IndexSearcher searcher, ScoreMode mode, float boost) {
     return new ConstantScoreWeight(this, boost) {
       @Override
-      public @Nullable ScorerSupplier scorerSupplier(LeafReaderContext segment)
-          throws IOException {
+      public @Nullable ScorerSupplier scorerSupplier(LeafReaderContext segment) throws IOException {
         DocIdSetIterator documents = documents(segment);
         if (documents == null) return null;
         Scorer scorer = new ConstantScoreScorer(score(), mode, documents);
