@@ -22,6 +22,8 @@ final class RetrievalState implements StateParts.Parted, AutoCloseable {
   final Ring pastK, pastV; // (B, tokens, G, D), k unrotated; empty where there is a Storage
   final Ring pastScores; // (B, tokens, 2): whether it may be stored, and its score
 
+  private boolean filled;
+
   RetrievalState(Retrieval r, Tensor like, long batch, long dim) {
     StorageConfig c = r.config;
     Tensor score = zeros(like, accumulation(like), batch);
@@ -45,8 +47,10 @@ final class RetrievalState implements StateParts.Parted, AutoCloseable {
     parts.addSparse("past_scores", pastScores.owned());
   }
 
+  /** Whether nothing was brought back yet; once something was, nobody looks again. */
   boolean isEmpty() {
-    return positions.get().lt(new Scalar(0L)).all().item_bool();
+    if (!filled) filled = !positions.get().lt(new Scalar(0L)).all().item_bool();
+    return !filled;
   }
 
   void set(Retrieval.Brought last) {

@@ -1,5 +1,7 @@
 package org.bmojo.bench.store;
 
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -27,7 +29,9 @@ import org.bmojo.text.ByteTokenizer;
  * is there), R and S.
  */
 public final class DecodeLab {
-  private static final int ROUNDS = 12, STEPS = 128, WARMUP = 2;
+  private static final int ROUNDS = 32, STEPS = 128, WARMUP = 2;
+
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
   private DecodeLab() {}
 
@@ -52,22 +56,28 @@ public final class DecodeLab {
       try (ModelState without = plain.newState(1);
           ModelState with = reader.newState(1)) {
         library.recollection("decoding").attach(with);
+        long offCpu = 0, onCpu = 0;
         double[] off = new double[ROUNDS * STEPS], on = new double[ROUNDS * STEPS];
         SplittableRandom random = new SplittableRandom(1);
         for (int round = -WARMUP; round < ROUNDS; round++) {
+          if (round == ROUNDS / 2) offCpu = onCpu = 0; // when all is compiled
+          long cpu = THREADS.getCurrentThreadCpuTime();
           for (int i = 0; i < STEPS; i++) {
             int[] id = {random.nextInt(256)};
             int at = Math.max(0, round) * STEPS + i;
             off[at] = step(plain, without, id);
           }
+          offCpu += THREADS.getCurrentThreadCpuTime() - cpu;
+          cpu = THREADS.getCurrentThreadCpuTime();
           for (int i = 0; i < STEPS; i++) {
             int[] id = {random.nextInt(256)};
             int at = Math.max(0, round) * STEPS + i;
             on[at] = step(reader, with, id);
           }
+          onCpu += THREADS.getCurrentThreadCpuTime() - cpu;
         }
-        print("without", off);
-        print("with", on);
+        print("without", off, offCpu);
+        print("with", on, onCpu);
         System.out.println(library.report());
       }
     }
@@ -81,12 +91,17 @@ public final class DecodeLab {
     return (System.nanoTime() - begin) / 1e6;
   }
 
-  private static void print(String name, double[] millis) {
+  private static void print(String name, double[] millis, long cpuNanos) {
     double mean = Arrays.stream(millis).average().orElse(0);
     Arrays.sort(millis);
     System.out.printf(
-        "%-8s mean %.3f  p10 %.3f  p50 %.3f  p99 %.3f%n",
-        name, mean, at(millis, .1), at(millis, .5), at(millis, .99));
+        "%-8s mean %.3f  p10 %.3f  p50 %.3f  p99 %.3f; processor time of this thread %.3f%n",
+        name,
+        mean,
+        at(millis, .1),
+        at(millis, .5),
+        at(millis, .99),
+        cpuNanos / 1e6 / millis.length * 2);
   }
 
   private static double at(double[] sorted, double share) {
