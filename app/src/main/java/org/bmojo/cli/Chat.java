@@ -12,7 +12,9 @@ import org.bmojo.chat.ChatTemplate;
 import org.bmojo.chat.Message;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.error.BadInput;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
+import org.bmojo.serve.Recollection;
 import org.bmojo.serve.Request;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -33,11 +35,13 @@ import picocli.CommandLine.Spec;
     footer = {
       "  ./bmojo chat runs/book",
       "  ./bmojo chat --memory manual.bm runs/book      about what it has read",
-      "  ./bmojo chat runs/book --save talk.bm          to go on later with --memory talk.bm"
+      "  ./bmojo chat runs/book --save talk.bm          to go on later with --memory talk.bm",
+      "  ./bmojo chat runs/book --store library         recalling what it has read there"
     })
 final class Chat implements Callable<Integer> {
   @Spec CommandSpec spec;
   @Mixin Sampling sampling;
+  @Mixin StoreOptions storage;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
   Path folder;
@@ -55,6 +59,18 @@ final class Chat implements Callable<Integer> {
   @Nullable Path save;
 
   @Option(
+      names = "--session",
+      paramLabel = "NAME",
+      description =
+          "Under which name the conversation lasts in the store; it does not without one.")
+  @Nullable String session;
+
+  @Option(
+      names = "--sources",
+      description = "Say after each answer which parts of documents came back from the store.")
+  boolean sources;
+
+  @Option(
       names = {"-n", "--tokens"},
       paramLabel = "N",
       description = "At most so many tokens an answer (${DEFAULT-VALUE}).")
@@ -65,10 +81,15 @@ final class Chat implements Callable<Integer> {
     if (tokens < 1) {
       throw new BadInput(tokens + " tokens an answer", "expected 1 or more", "Correct -n");
     }
+    if (storage.store == null && (session != null || sources)) {
+      throw new BadInput("--session or --sources alone", "expected --store", "Name a store");
+    }
     try (Checkpoint checkpoint = Checkpoint.open(folder);
-        Talk talk = new Talk(checkpoint)) {
+        Talk talk = new Talk(checkpoint, storage.open(checkpoint.model()))) {
+      Library library = talk.library();
       ChatTemplate template = ChatTemplate.read(checkpoint.folder());
       Memory remembered = memory == null ? null : talk.files().load(memory);
+      @Nullable Recollection way = null;
       try {
         PrintWriter out = spec.commandLine().getOut();
         // Not closed: standard input is not ours.
@@ -79,15 +100,18 @@ final class Chat implements Callable<Integer> {
           Request request =
               talk.request(
                   remembered, checkpoint.tokenizer().encode(text), tokens, sampling.decoding());
+          // One for all turns where nothing lasts: else each would forget what others let go.
+          if (library != null && way == null) way = library.recollection(session);
           Memory next =
               talk.answer(
-                  request.keeping(),
+                  request.keeping().recalling(way),
                   template.stops(),
                   piece -> {
                     out.print(piece);
                     out.flush();
                   });
           out.println();
+          if (sources && way != null) out.println(Sources.of(way));
           Memory.close(remembered);
           remembered = next;
         }

@@ -11,8 +11,10 @@ import org.bmojo.foreign.HybridPlan;
 import org.bmojo.io.Json;
 import org.bmojo.mixer.EideticConfig;
 import org.bmojo.mixer.Selection;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.surgery.AddEidetic;
+import org.bmojo.surgery.AddStorage;
 import org.bmojo.surgery.Operated;
 import org.bmojo.surgery.Priming;
 import org.bmojo.text.Tokenizer;
@@ -23,17 +25,19 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.JsonNode;
 
-/** {@code bmojo convert}: a model in another layout, as a hybrid, or with eidetic memory. */
+/** {@code bmojo convert}: a model in another layout, as a hybrid, or with more memory. */
 @Command(
     name = "convert",
     description = {
       "Writes a model in the layout of the project whose architecture it has (or in ours, if it is"
-          + " like none), makes a hybrid of a Transformer, or gives a B'MOJO-F eidetic memory.",
+          + " like none), makes a hybrid of a Transformer, gives a B'MOJO-F eidetic memory, or a"
+          + " B'MOJO memory in storage.",
     },
     footer = {
       "  ./bmojo convert --from runs/book --to book-hf",
       "  ./bmojo convert --from Qwen3-8B --pattern '*-BMF-*-BMF-…' --to hybrid",
-      "  ./bmojo convert --from hybrid --eidetic 128 --to remembering"
+      "  ./bmojo convert --from hybrid --eidetic 128 --to remembering",
+      "  ./bmojo convert --from remembering --retrieved 16 --to library-user"
     })
 final class Convert implements Callable<Integer> {
   @Mixin Answer answer;
@@ -80,6 +84,18 @@ final class Convert implements Callable<Integer> {
       description = "Which tokens it keeps: ${COMPLETION-CANDIDATES} (innovation).")
   Selection selection = Selection.INNOVATION;
 
+  @Option(
+      names = "--retrieved",
+      paramLabel = "R",
+      description = "Entries that every layer with eidetic memory gets back from storage.")
+  @Nullable Integer retrieved;
+
+  @Option(
+      names = "--queries",
+      paramLabel = "S",
+      description = "How many of the newest queries ask for them (${DEFAULT-VALUE}).")
+  int queries = 4;
+
   @Option(names = "--seed", paramLabel = "N", description = "Of fresh weights (0).")
   long seed;
 
@@ -106,6 +122,9 @@ final class Convert implements Callable<Integer> {
         if (eidetic != null) {
           EideticConfig memory = EideticConfig.of(eidetic, chunk, selection);
           model = add(AddEidetic.to(model, memory, seed), made, fresh);
+        }
+        if (retrieved != null) {
+          model = add(AddStorage.to(model, StorageConfig.of(retrieved, queries)), made, fresh);
         }
         Tokenizer tokenizer = checkpoint.hasTokenizer() ? checkpoint.tokenizer() : null;
         String architecture = write(model, tokenizer);

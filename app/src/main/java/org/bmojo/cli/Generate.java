@@ -10,8 +10,10 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.error.BadInput;
 import org.bmojo.generate.Generator;
 import org.bmojo.generate.TextGenerator;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
 import org.bmojo.serve.Request;
+import org.bmojo.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -32,6 +34,7 @@ import picocli.CommandLine.Parameters;
 final class Generate implements Callable<Integer> {
   @Mixin Answer answer;
   @Mixin Sampling sampling;
+  @Mixin StoreOptions storage;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
   Path folder;
@@ -89,8 +92,9 @@ final class Generate implements Callable<Integer> {
     if (tokens < 0) {
       throw new BadInput(tokens + " tokens to generate", "expected 0 or more", "Correct -n");
     }
-    if (ids != null && memory != null) {
-      throw new BadInput("--ids and --memory", "expected one of the two", "Leave one out");
+    if (ids != null && (memory != null || storage.store != null)) {
+      throw new BadInput(
+          "--ids and --memory or --store", "expected one of the two", "Leave one out");
     }
     int[][] prompts = ids == null ? null : IdsFile.read(ids);
     var sampler = sampling.sampler();
@@ -101,8 +105,8 @@ final class Generate implements Callable<Integer> {
         answer.print(sequences, sequences.text());
         return ExitCode.OK;
       }
-      if (memory != null) {
-        goOn(checkpoint, memory);
+      if (memory != null || storage.store != null) {
+        goOn(checkpoint);
         return ExitCode.OK;
       }
       var generator = new TextGenerator(checkpoint.model(), checkpoint.tokenizer());
@@ -126,13 +130,19 @@ final class Generate implements Callable<Integer> {
     }
   }
 
-  /** From a memory: without its text, which may be long. */
-  private void goOn(Checkpoint checkpoint, Path file) {
-    try (Talk talk = new Talk(checkpoint);
-        Memory from = talk.files().load(file)) {
-      int[] start = prompt == null ? new int[0] : checkpoint.tokenizer().encode(prompt);
+  /** From a memory, without its text, which may be long; or with a library. */
+  private void goOn(Checkpoint checkpoint) {
+    try (Talk talk = new Talk(checkpoint, storage.open(checkpoint.model()));
+        @Nullable Memory from = memory == null ? null : talk.files().load(memory)) {
+      Library library = talk.library();
+      String given = prompt == null ? "" : prompt;
+      boolean fresh = given.isEmpty() && from == null;
+      Tokenizer tokenizer = checkpoint.tokenizer();
+      int[] start = fresh ? new int[] {tokenizer.endOfDocument()} : tokenizer.encode(given);
       Request request = talk.request(from, start, tokens, sampling.decoding());
+      if (library != null) request = request.recalling(library.recollection(null));
       PrintWriter out = answer.command.commandLine().getOut();
+      if (from == null && !answer.isJson()) out.print(given);
       StringBuilder text = new StringBuilder();
       Memory.close(
           talk.answer(
@@ -143,7 +153,7 @@ final class Generate implements Callable<Integer> {
                 if (!answer.isJson()) out.print(piece);
                 out.flush();
               }));
-      answer.print(new Text(prompt == null ? "" : prompt, text.toString()), "");
+      answer.print(new Text(given, text.toString()), "");
     }
   }
 }

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
       Data.class,
       Generate.class,
       Remember.class,
+      Forget.class,
       Chat.class,
       Serve.class,
       Eval.class,

@@ -19,12 +19,14 @@ import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.io.FileTrouble;
 import org.bmojo.serve.Engine;
 import org.bmojo.serve.EngineSettings;
+import org.bmojo.serve.Library;
 import org.bmojo.server.Server;
 import org.bmojo.server.ServerSettings;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -73,6 +75,8 @@ final class Serve implements Callable<Integer> {
       paramLabel = "FOLDER",
       description = "Where memories are kept; a temporary folder if left out.")
   @Nullable Path sessions;
+
+  @Mixin StoreOptions storage;
 
   @Option(names = "--slots", description = "Sequences answered at once (${DEFAULT-VALUE}).")
   int slots = 8;
@@ -140,10 +144,15 @@ final class Serve implements Callable<Integer> {
     log();
     Thread hook = new Thread(this::end, "drain");
     try (Checkpoint checkpoint = Checkpoint.open(folder);
+        @Nullable Library library = storage.open(checkpoint.model());
         Engine engine = new Engine(checkpoint.model(), limits);
         Server server =
             new Server(
-                settings, engine, checkpoint.tokenizer(), ChatTemplate.read(checkpoint.folder()))) {
+                settings,
+                engine,
+                checkpoint.tokenizer(),
+                ChatTemplate.read(checkpoint.folder()),
+                library)) {
       Runtime.getRuntime().addShutdownHook(hook);
       PrintWriter out = spec.commandLine().getOut();
       out.printf(

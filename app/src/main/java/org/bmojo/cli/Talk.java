@@ -8,6 +8,7 @@ import org.bmojo.generate.Decoding;
 import org.bmojo.serve.Engine;
 import org.bmojo.serve.EngineSettings;
 import org.bmojo.serve.Generation.Ending;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
 import org.bmojo.serve.MemoryFile;
 import org.bmojo.serve.Request;
@@ -25,9 +26,16 @@ final class Talk implements AutoCloseable {
   private final Engine engine;
   private final TextEngine text;
   private final MemoryFile files;
+  private final @Nullable Library library;
 
   /** The checkpoint stays the caller's to close. */
   Talk(Checkpoint checkpoint) {
+    this(checkpoint, null);
+  }
+
+  /** The same with a library that this closes. */
+  Talk(Checkpoint checkpoint, @Nullable Library library) {
+    this.library = library;
     files = new MemoryFile(checkpoint.model());
     engine = new Engine(checkpoint.model(), ALONE);
     text = new TextEngine(engine, checkpoint.tokenizer());
@@ -61,8 +69,13 @@ final class Talk implements AutoCloseable {
     }
   }
 
+  @Nullable Library library() {
+    return library;
+  }
+
   @Override
   public void close() {
     engine.close();
+    if (library != null) library.close();
   }
 }

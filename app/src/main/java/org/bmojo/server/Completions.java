@@ -8,11 +8,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.bmojo.chat.ChatTemplate;
+import org.bmojo.generate.Decoding;
 import org.bmojo.serve.EngineSettings;
 import org.bmojo.serve.Generation.Ending;
 import org.bmojo.serve.Generation.Reason;
 import org.bmojo.serve.Generation.Times;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
+import org.bmojo.serve.Recollection;
 import org.bmojo.serve.Request;
 import org.bmojo.serve.TextEngine;
 import org.bmojo.serve.TextGeneration;
@@ -27,6 +30,7 @@ final class Completions {
   private final TextEngine engine;
   private final ChatTemplate template;
   private final SessionStore sessions;
+  private final @Nullable Library library;
   private final ServerMetrics metrics;
   private final Duration heartbeat;
 
@@ -35,7 +39,9 @@ final class Completions {
       TextEngine engine,
       ChatTemplate template,
       SessionStore sessions,
+      @Nullable Library library,
       ServerMetrics metrics) {
+    this.library = library;
     this.model = settings.name();
     this.heartbeat = settings.heartbeat();
     this.engine = engine;
@@ -54,20 +60,27 @@ final class Completions {
     // A name that cannot be, is refused before any work.
     if (ask.save() != null) sessions.checkName(ask.save());
     String session = ask.session();
+    @Nullable Recollection way = recollection(ask);
     try (Memory from = session == null ? null : sessions.open(session);
-        TextGeneration generation = submit(ask, from)) {
+        TextGeneration generation = submit(ask, from, way)) {
       boolean scored = ask.alternatives() >= 0;
       Format format =
           ask.isChat()
               ? new ChatFormat(engine.tokenizer(), scored)
               : new CompletionFormat(engine.tokenizer(), scored);
-      Reply reply = new Reply(format, ask);
+      Reply reply = new Reply(format, ask, way);
       if (!ask.stream()) return reply.whole(exchange, generation);
       return reply.streamed(exchange, generation);
     }
   }
 
-  private TextGeneration submit(Ask ask, @Nullable Memory from) {
+  /** What is not saved leaves nothing behind; what is saved under a name lasts under that name. */
+  private @Nullable Recollection recollection(Ask ask) {
+    if (library == null) return null;
+    return ask.save() == null ? library.visit(ask.session()) : library.recollection(ask.save());
+  }
+
+  private TextGeneration submit(Ask ask, @Nullable Memory from, @Nullable Recollection way) {
     int[] prompt;
     List<String> stops = new ArrayList<>(ask.stops());
     if (ask.isChat()) {
@@ -82,8 +95,9 @@ final class Completions {
     Set<Integer> ends = ask.endless() ? Set.of() : engine.ends();
     int tokens = ask.tokens() >= 0 ? ask.tokens() : rest(prompt.length, from);
     boolean keep = ask.save() != null;
+    Decoding decoding = ask.decoding();
     return engine.submit(
-        new Request(from, prompt, tokens, ask.decoding(), ask.alternatives(), ends, null, keep),
+        new Request(from, prompt, tokens, decoding, ask.alternatives(), ends, null, keep, way),
         stops);
   }
 
@@ -98,12 +112,14 @@ final class Completions {
   private final class Reply {
     private final Format format;
     private final Ask ask;
+    private final @Nullable Recollection way;
     private final String id;
     private final long created = System.currentTimeMillis() / 1000;
 
-    Reply(Format format, Ask ask) {
+    Reply(Format format, Ask ask, @Nullable Recollection way) {
       this.format = format;
       this.ask = ask;
+      this.way = way;
       id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
     }
 
@@ -119,6 +135,7 @@ final class Completions {
       body.put("choices", List.of(format.whole(text.toString(), pieces, finish(end))));
       body.put("usage", usage(end.times()));
       if (ask.save() != null) body.put("session", ask.save());
+      if (way != null) body.put("recalled", Recalled.of(way));
       exchange.json(200, body);
       return end.times();
     }
@@ -139,7 +156,9 @@ final class Completions {
         try {
           Ending end = ended(generation);
           times = end.times();
-          events.send(chunk(List.of(format.last(finish(end)))));
+          Map<String, Object> last = chunk(List.of(format.last(finish(end))));
+          if (way != null) last.put("recalled", Recalled.of(way));
+          events.send(last);
         } catch (RuntimeException e) {
           ApiError error = ApiError.from(e);
           if (error == null) throw e;

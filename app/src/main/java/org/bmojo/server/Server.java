@@ -19,9 +19,11 @@ import org.bmojo.chat.ChatTemplate;
 import org.bmojo.error.BadInput;
 import org.bmojo.serve.Engine;
 import org.bmojo.serve.Generation.Times;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.MemoryFile;
 import org.bmojo.serve.TextEngine;
 import org.bmojo.text.Tokenizer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,6 +60,21 @@ public final class Server implements AutoCloseable {
    */
   public Server(
       ServerSettings settings, Engine engine, Tokenizer tokenizer, ChatTemplate template) {
+    this(settings, engine, tokenizer, template, null);
+  }
+
+  /**
+   * The same with a library: all requests recall from its documents, sessions also what they let
+   * go.
+   *
+   * @param library closed by its owner, after the engine
+   */
+  public Server(
+      ServerSettings settings,
+      Engine engine,
+      Tokenizer tokenizer,
+      ChatTemplate template,
+      @Nullable Library library) {
     this.engine = engine;
     patience = settings.patience();
     TextEngine text = new TextEngine(engine, tokenizer);
@@ -67,8 +84,8 @@ public final class Server implements AutoCloseable {
         new Routes(
             settings,
             engine,
-            new Completions(settings, text, template, store, metrics),
-            new Sessions(text, store, metrics),
+            new Completions(settings, text, template, store, library, metrics),
+            new Sessions(text, store, library, metrics),
             metrics,
             () -> draining);
     web =

@@ -9,6 +9,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.MixerState;
 import org.bmojo.model.Footprint;
 import org.bmojo.serve.Generation.Ending;
+import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
 import org.bmojo.serve.Request;
 import org.bmojo.serve.TextEngine;
@@ -27,9 +28,12 @@ final class Sessions {
 
   private final TextEngine engine;
   private final SessionStore store;
+  private final @Nullable Library library;
   private final ServerMetrics metrics;
 
-  Sessions(TextEngine engine, SessionStore store, ServerMetrics metrics) {
+  Sessions(
+      TextEngine engine, SessionStore store, @Nullable Library library, ServerMetrics metrics) {
+    this.library = library;
     this.engine = engine;
     this.store = store;
     this.metrics = metrics;
@@ -47,6 +51,7 @@ final class Sessions {
     }
     String name = store.newName(wanted);
     Request request = Request.remember(engine.tokenizer().encode(input));
+    if (library != null) request = request.recalling(library.recollection(name));
     try (Memory before = from == null ? null : store.open(from);
         TextGeneration generation = engine.submit(request.after(before), List.of())) {
       Ending end = generation.await();
@@ -75,6 +80,7 @@ final class Sessions {
 
   void delete(Exchange exchange, String name) {
     store.delete(name);
+    if (library != null) library.forgetSession(name);
     exchange.json(200, Map.of("id", name, "object", "session", "deleted", true));
   }
 

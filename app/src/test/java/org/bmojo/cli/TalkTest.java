@@ -68,6 +68,71 @@ class TalkTest {
   }
 
   @Test
+  void aLibraryIsReadOnceAndRecalledUntilItIsForgotten() throws IOException {
+    Path reader = home.resolve("reader"), store = home.resolve("library");
+    Cli given = Cli.run("convert", "--from", model, "--retrieved", 4, "--to", reader);
+    assertThat(given.exitCode()).as(given.err()).isZero();
+    Path cats = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
+    Path dogs = Files.writeString(home.resolve("dogs.txt"), "A dog barked. ".repeat(9));
+    Cli remembered = Cli.run("remember", reader, cats, dogs, "--store", store, "--json");
+    assertThat(remembered.exitCode()).as(remembered.err()).isZero();
+    int tokens = DOCUMENT.length() + 9 * 14;
+    assertThat(remembered.json().get("tokens").intValue()).isEqualTo(tokens);
+    int entries = remembered.json().get("entries").intValue();
+    assertThat(entries).isEqualTo(2 * 2 * tokens); // two layers of two heads
+
+    String asked = talk("Who sat?\n", reader, "--store", store, "--sources", "-n", 5);
+    assertThat(asked).contains("cats.txt at ");
+    Object[] generate = {"generate", reader, "Who", "--store", store, "-n", 3};
+    assertThat(Cli.run(generate).exitCode()).isZero();
+
+    Cli forgotten = Cli.run("forget", reader, "--store", store, cats, "--json");
+    assertThat(forgotten.json().get("deleted").intValue()).isEqualTo(4 * DOCUMENT.length());
+    String after = talk("Who sat?\n", reader, "--store", store, "--sources", "-n", 5);
+    assertThat(after).contains("dogs.txt at ").doesNotContain("cats.txt");
+    Object[] old = {"forget", reader, "--store", store, "--older-than", 0, "--json"};
+    assertThat(Cli.run(old).json().get("entries").intValue()).isZero();
+  }
+
+  @Test
+  void librariesOfOtherModelsAndModelsWithoutStorageAreRefused() throws IOException {
+    Path reader = home.resolve("reader"), store = home.resolve("library");
+    assertThat(Cli.run("convert", "--from", model, "--retrieved", 4, "--to", reader).exitCode())
+        .isZero();
+    Path cats = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
+    assertThat(Cli.run("remember", reader, cats, "--store", store).exitCode()).isZero();
+    Cli without = Cli.run("generate", model, "a", "--store", store);
+    assertThat(without.exitCode()).isEqualTo(2);
+    assertThat(without.err()).contains("none of whose layers has storage");
+    Path other = home.resolve("other");
+    Cli.run("convert", "--from", model, "--retrieved", 5, "--to", other);
+    Cli foreign = Cli.run("generate", other, "a", "--store", store);
+    assertThat(foreign.exitCode()).isEqualTo(2);
+    assertThat(foreign.err()).contains("holds the memory of model");
+    assertThat(Cli.run("remember", reader, cats).err()).contains("neither -o nor --store");
+    assertThat(Cli.run("forget", reader, "--store", store).err()).contains("nothing to forget");
+    assertThat(Cli.run("forget", reader, "--store", home.resolve("no"), "x").err())
+        .contains("no folder");
+    assertThat(Cli.run("chat", reader, "--sources").err()).contains("expected --store");
+  }
+
+  /** What the model says to lines of input, and all else. */
+  private static String talk(String lines, Object... options) {
+    InputStream before = System.in;
+    try {
+      System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+      Object[] all = new Object[options.length + 1];
+      all[0] = "chat";
+      System.arraycopy(options, 0, all, 1, options.length);
+      Cli run = Cli.run(all);
+      assertThat(run.exitCode()).as(run.err()).isZero();
+      return run.out();
+    } finally {
+      System.setIn(before);
+    }
+  }
+
+  @Test
   void memoriesOfOtherModelsAndDamagedOnesAreRefused() throws IOException {
     Path document = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
     Path memory = home.resolve("cats.bm");

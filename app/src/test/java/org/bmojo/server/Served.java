@@ -13,11 +13,17 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.bmojo.chat.ChatTemplate;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.SmallPresets;
 import org.bmojo.serve.Engine;
 import org.bmojo.serve.EngineSettings;
+import org.bmojo.serve.Library;
+import org.bmojo.store.ExactStore;
+import org.bmojo.store.StoreLimits;
+import org.bmojo.surgery.AddStorage;
 import org.bmojo.text.ByteTokenizer;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -27,10 +33,11 @@ final class Served implements AutoCloseable {
   static final EngineSettings LIMITS =
       new EngineSettings(4, 64, 32, 100_000, Duration.ofMinutes(1));
 
-  final LanguageModel model = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1);
+  final LanguageModel model;
   final Engine engine;
   final Server server;
   final HttpClient client = HttpClient.newHttpClient();
+  private final @Nullable Library library;
   private final List<String> keys;
 
   Served(Path sessions) {
@@ -39,8 +46,32 @@ final class Served implements AutoCloseable {
 
   Served(ServerSettings settings, EngineSettings limits) {
     keys = settings.keys();
+    library = null;
+    model = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1);
     engine = new Engine(model, limits);
     server = new Server(settings, engine, new ByteTokenizer(), ChatTemplate.plain());
+  }
+
+  /** With a library in which a text is, as document {@code text}. */
+  Served(Path sessions, String text) {
+    keys = List.of();
+    try (LanguageModel plain = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1)) {
+      model = AddStorage.to(plain, StorageConfig.of(4, 4)).model();
+    }
+    library =
+        new Library(
+            model,
+            new ExactStore(Library.identity(model), StoreLimits.NONE),
+            Duration.ofMinutes(1));
+    library.remember("text", text, new ByteTokenizer());
+    engine = new Engine(model, LIMITS);
+    server =
+        new Server(
+            ServerSettings.local(0, "tiny", sessions),
+            engine,
+            new ByteTokenizer(),
+            ChatTemplate.plain(),
+            library);
   }
 
   URI uri(String path) {
@@ -86,6 +117,7 @@ final class Served implements AutoCloseable {
   public void close() {
     server.close();
     engine.close();
+    if (library != null) library.close();
     model.close();
     client.close();
   }

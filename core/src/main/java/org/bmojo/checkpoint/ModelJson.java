@@ -1,5 +1,6 @@
 package org.bmojo.checkpoint;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.io.Json;
 import org.bmojo.layer.RopeScaling;
+import org.bmojo.mixer.EideticConfig;
 import org.bmojo.mixer.FarPositions;
 import org.bmojo.mixer.GatedDeltaNetConfig;
 import org.bmojo.mixer.GatedKalmaNetConfig;
@@ -15,8 +17,10 @@ import org.bmojo.mixer.Mamba2Config;
 import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.Selection;
 import org.bmojo.mixer.SsmConfig;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.BlockConfig;
 import org.bmojo.model.ModelConfig;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
@@ -27,7 +31,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A {@link ModelConfig} as JSON, written by hand or by us. Every key must be there, null where the
- * part is absent: a forgotten key is a setting that someone believes to be in force.
+ * part is absent: a forgotten key is a setting that someone believes to be in force. Only {@code
+ * storage}, which came late, may be left out.
  *
  * <pre>{@code
  * {"vocabulary": 257, "width": 64, "normEps": 1e-5, "tied": true,
@@ -58,6 +63,12 @@ public final class ModelJson {
   @EnumNaming(EnumNamingStrategies.SnakeCaseStrategy.class)
   private interface LowerCase {}
 
+  /** Left out where there is none: files that are older than storage go on being read. */
+  private interface WithoutStorage {
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    @Nullable StorageConfig storage();
+  }
+
   /** Equal blocks in a row. */
   private record Layers(int repeat, BlockConfig block) {
     Layers {
@@ -78,6 +89,8 @@ public final class ModelJson {
           .addMixIn(RopeScaling.class, RopeKinds.class)
           .addMixIn(Selection.class, LowerCase.class)
           .addMixIn(FarPositions.class, LowerCase.class)
+          .addMixIn(StorageConfig.Summary.class, LowerCase.class)
+          .addMixIn(EideticConfig.class, WithoutStorage.class)
           .build();
 
   private ModelJson() {}
@@ -102,7 +115,7 @@ public final class ModelJson {
    */
   public static ModelConfig read(JsonNode tree, String where) {
     try {
-      Model model = MAPPER.treeToValue(tree, Model.class);
+      Model model = MAPPER.treeToValue(withStorage(tree), Model.class);
       List<BlockConfig> blocks = new ArrayList<>();
       for (Layers layers : model.layers) {
         for (int i = 0; i < layers.repeat; i++) blocks.add(layers.block);
@@ -111,6 +124,17 @@ public final class ModelJson {
     } catch (JacksonException e) {
       throw Json.trouble(where, e);
     }
+  }
+
+  /** The tree with {@code "storage": null} where eidetic memory says nothing of it. */
+  private static JsonNode withStorage(JsonNode tree) {
+    JsonNode copy = tree.deepCopy();
+    for (JsonNode layer : copy.path("layers")) {
+      JsonNode memory = layer.path("block").path("mixer").path("attention").path("eidetic");
+      if (memory instanceof ObjectNode eidetic && !eidetic.has("storage"))
+        eidetic.putNull("storage");
+    }
+    return copy;
   }
 
   /** The configuration in a file: {@link #write}'s tree, or a checkpoint's {@code config.json}. */

@@ -35,6 +35,7 @@ public final class BMojo implements Names.Named {
   private final @Nullable Ssm ssm;
   private final @Nullable Projections projections;
   private final @Nullable EideticMemory eidetic;
+  private final @Nullable Retrieval retrieval;
 
   /**
    * Fresh weights.
@@ -58,6 +59,11 @@ public final class BMojo implements Names.Named {
         attention == null || memory == null
             ? null
             : new EideticMemory(attention, memory, width, init);
+    StorageConfig storage = memory == null ? null : memory.storage();
+    retrieval =
+        attention == null || eidetic == null || storage == null
+            ? null
+            : new Retrieval(attention, storage, eidetic);
   }
 
   private BMojo(Projections p) {
@@ -65,6 +71,7 @@ public final class BMojo implements Names.Named {
     ssm = null;
     projections = p;
     eidetic = null;
+    retrieval = null;
   }
 
   /** What the layer is made of. */
@@ -88,7 +95,7 @@ public final class BMojo implements Names.Named {
 
   /** The state before the first token of {@code batch} sequences. */
   public MixerState newState(long batch) {
-    return new MixerState(this, ssm, projections, eidetic, batch);
+    return new MixerState(this, ssm, projections, eidetic, retrieval, batch);
   }
 
   /**
@@ -174,7 +181,8 @@ public final class BMojo implements Names.Named {
               tail == null ? null : tail.k(),
               tail == null ? null : tail.v(),
               start,
-              remembered);
+              remembered,
+              past == null ? new Stores() : past.stores);
       if (state != null) state.refreshed(start / eideticConfig.chunk(), sets.positions());
       memory =
           new EideticVars(
@@ -182,6 +190,10 @@ public final class BMojo implements Names.Named {
               farKeys(tape, sets),
               sets.v(),
               sets.bias());
+      if (retrieval != null) {
+        var fresh = new Retrieval.Tokens(memory.q(), k, v, scored);
+        memory = retrieval.join(tape, memory, fresh, sets, start, past);
+      }
     }
     if (past != null) past.put(start, nearK, v, fading);
     Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
@@ -234,7 +246,9 @@ public final class BMojo implements Names.Named {
     if (eidetic != null && eideticConfig != null && past.eidetic != null) {
       EideticMemory.State remembered = past.eidetic;
       var scored = eidetic.score(tape, in, fadingIn, positions, remembered);
-      refreshDue(tape, eidetic, p, scored, k, v, state);
+      Var farQ = farQueries(tape, q, nearQ, eideticConfig);
+      var token = new Retrieval.Tokens(farQ, k, v, scored);
+      refreshDue(tape, eidetic, p, token, state);
       remembered.recent.putOne(positions, scored.eligible());
       Tensor keys = remembered.k.get();
       if (eideticConfig.positions() == FarPositions.ABSOLUTE) {
@@ -242,10 +256,8 @@ public final class BMojo implements Names.Named {
       }
       memory =
           new MemoryAttention.Eidetic(
-              farQueries(tape, q, nearQ, eideticConfig).value().squeeze(1),
-              keys,
-              remembered.v.get(),
-              remembered.bias.get());
+              farQ.value().squeeze(1), keys, remembered.v.get(), remembered.bias.get());
+      if (retrieval != null) memory = retrieval.joinOne(memory, token, positions, past);
     }
     past.putOne(positions, nearK, v, fading);
     var seen =
@@ -266,49 +278,59 @@ public final class BMojo implements Names.Named {
   }
 
   /** Gives those sequences new sets that begin a chunk with their next token; most often none. */
-  private static void refreshDue(
-      Tape tape,
-      EideticMemory eidetic,
-      Projections p,
-      EideticMemory.Scored scored,
-      Var k,
-      Var v,
-      MixerState state) {
+  private void refreshDue(
+      Tape tape, EideticMemory eidetic, Projections p, Retrieval.Tokens token, MixerState state) {
     int chunk = p.config().chunk();
     state
         .positions
         .atMultiplesOf(chunk)
         .forEach((start, rows) -> {
           if (rows.length == state.batch()) {
-            Tensor sets = refresh(tape, eidetic, p, scored, k, v, state, start);
+            Tensor sets = refresh(tape, eidetic, p, token, state, start);
             state.refreshed(start / chunk, sets);
             return;
           }
           try (Scope _ = new Scope();
               MixerState part = state.copy(rows)) {
-            Tensor index = Positions.index(k.value(), Arrays.stream(rows).asLongStream().toArray());
-            Var newK = Var.constant(k.value().index_select(0, index));
-            Var newV = Var.constant(v.value().index_select(0, index));
-            refresh(tape, eidetic, p, scored.rows(index), newK, newV, part, start);
+            long[] wide = Arrays.stream(rows).asLongStream().toArray();
+            Tensor index = Positions.index(token.k().value(), wide);
+            refresh(tape, eidetic, p, token.rows(index), part, start);
             EideticMemory.State whole = state.attention().eidetic, own = part.attention().eidetic;
             if (whole != null && own != null) whole.takeSets(own, rows);
+            RetrievalState all = state.attention().retrieval, some = part.attention().retrieval;
+            if (all != null && some != null) all.takeSets(some, index);
           }
         });
   }
 
   /** New sets for sequences in step; their positions (B, 1, E). */
-  private static Tensor refresh(
+  private Tensor refresh(
       Tape tape,
       EideticMemory eidetic,
       Projections p,
-      EideticMemory.Scored scored,
-      Var k,
-      Var v,
+      Retrieval.Tokens token,
       MixerState state,
       long start) {
     MixerState.Attention past = state.attention();
     MemoryAttention.Stream tail = past.unrotatedTail(start, p.rotary());
-    return eidetic.refresh(tape, scored, k, v, tail.k(), tail.v(), start, past.eidetic).positions();
+    EideticMemory.Sets sets =
+        eidetic.refresh(
+            tape,
+            token.scored(),
+            token.k(),
+            token.v(),
+            tail.k(),
+            tail.v(),
+            start,
+            past.eidetic,
+            past.stores);
+    if (retrieval != null) retrieval.refresh(tape, token, sets, start, past);
+    return sets.positions();
+  }
+
+  void handOverRest(MixerState state) {
+    if (eidetic == null || projections == null) return;
+    Evicted.handOverRest(eidetic.rule(), state.attention(), state.position(), projections.rotary());
   }
 
   /** The queries as long-term memory sees them. */

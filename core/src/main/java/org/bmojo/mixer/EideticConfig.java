@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param predictorRank rank of the innovation's low-rank predictor; 0 stands for max(1, d/16)
  * @param modulated whether γ_h · log(1 + e) joins their logits (γ learnt, from 0)
  * @param threshold a bar for the score; null keeps the best E whatever their scores
+ * @param storage what becomes of tokens that are not kept; null forgets them
  */
 public record EideticConfig(
     int capacity,
@@ -22,7 +23,8 @@ public record EideticConfig(
     FarPositions positions,
     int predictorRank,
     boolean modulated,
-    @Nullable Threshold threshold) {
+    @Nullable Threshold threshold,
+    @Nullable StorageConfig storage) {
   /** Refuses sizes that make no memory and switches that contradict each other. */
   public EideticConfig {
     if (capacity < 1 || chunk < 1 || predictorRank < 0) {
@@ -38,6 +40,30 @@ public record EideticConfig(
           "expected one of the two, since this score already joins the logits",
           "set modulated to false");
     }
+    if (storage != null && positions == FarPositions.ABSOLUTE) {
+      throw new BadInput(
+          "storage with absolute positions",
+          "expected fixed or none, since a stored key is found whatever its distance",
+          "set positions to fixed, or leave storage out");
+    }
+  }
+
+  /** Without storage. */
+  public EideticConfig(
+      int capacity,
+      int chunk,
+      Selection selection,
+      FarPositions positions,
+      int predictorRank,
+      boolean modulated,
+      @Nullable Threshold threshold) {
+    this(capacity, chunk, selection, positions, predictorRank, modulated, threshold, null);
+  }
+
+  /** This with another storage, or none. */
+  public EideticConfig with(@Nullable StorageConfig other) {
+    return new EideticConfig(
+        capacity, chunk, selection, positions, predictorRank, modulated, threshold, other);
   }
 
   /** The best {@code capacity} tokens by {@code selection}, all seen at one distance. */

@@ -17,10 +17,12 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
+import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -153,6 +155,7 @@ final class EideticMemory implements Names.Named {
    * @param tailK (B, P, G, D) unrotated keys of the tokens before, P = {@link
    *     EideticSelect.Rule#tail}; null without state
    * @param tailV (B, P, G, D)
+   * @param stores where tokens go that lose their place
    */
   Sets refresh(
       Tape tape,
@@ -162,7 +165,8 @@ final class EideticMemory implements Names.Named {
       @Nullable Tensor tailK,
       @Nullable Tensor tailV,
       long start,
-      @Nullable State state) {
+      @Nullable State state,
+      Stores stores) {
     try (Scope scope = new Scope()) {
       Tensor fresh = scored.eligible();
       long batch = fresh.size(0);
@@ -197,9 +201,17 @@ final class EideticMemory implements Names.Named {
           new Sets(
               KernelOps.gatherSets(tape, pastK, k, members),
               KernelOps.gatherSets(tape, pastV, v, members),
-              bias(tape, e, chosen.positions()),
+              bias(tape, perHead(tape, e), empty(chosen.positions())),
               chosen.positions());
-      if (state != null) remember(state, sets, e.value(), fresh, start);
+      if (state != null && pastK != null && pastV != null) {
+        if (!stores.isEmpty()) {
+          Tensor keys = cat(1, pastK, k.value()), values = cat(1, pastV, v.value());
+          var candidates =
+              new Evicted.Candidates(keptPositions, cat(1, keptScores, all), keys, values);
+          Evicted.handOver(rule, candidates, chosen.rows(), start, stores);
+        }
+        remember(state, sets, e.value(), fresh, start);
+      }
       scope.keep(sets.k.value());
       scope.keep(sets.v.value());
       scope.keep(sets.bias.value());
@@ -221,52 +233,72 @@ final class EideticMemory implements Names.Named {
     state.recent.put(start, fresh);
   }
 
-  /** What joins the logits, (B, M, H, E), from the kept scores (B, M, E); −∞ for empty slots. */
-  private Var bias(Tape tape, Var e, Tensor positions) {
+  /** (B, M, E) → (B, M, 1, E): every query head sees one score. */
+  private static Var perHead(Tape tape, Var e) {
+    long[] shape = e.value().shape();
+    return Ops.reshape(tape, e, shape[0], shape[1], 1, shape[2]);
+  }
+
+  /** (B, M, E) → (B, M, 1, E). */
+  private static Tensor empty(Tensor positions) {
+    return positions.lt(new Scalar(0L)).unsqueeze(2);
+  }
+
+  /**
+   * What joins the logits, (B, M, H, E); −∞ for empty slots.
+   *
+   * @param e (B, M, 1 or H, E) scores
+   * @param none (B, M, 1 or H, E) which slots are empty
+   */
+  Var bias(Tape tape, Var e, Tensor none) {
     try (Scope scope = new Scope()) {
-      Tensor empty = positions.lt(new Scalar(0L)); // (B, M, E)
       // Empty slots hold some token's score: replaced before the logarithm, hidden after. A score
       // too small for float32 still has a logarithm, and a gradient that is a number.
-      Tensor scores = e.value().masked_fill(empty, scalar(1)).clamp_min(scalar(LEAST));
+      Tensor scores = e.value().masked_fill(none, scalar(1)).clamp_min(scalar(LEAST));
       if (gamma != null) {
-        Var modulated = modulation(tape, e, gamma, scores, empty);
+        Var modulated = modulation(tape, e, gamma, scores, none);
         scope.keep(modulated.value());
         return modulated;
       }
-      Tensor log = config.selection().joins() ? scores.log() : torch.zeros_like(scores);
-      Tensor bias = spread(log, empty);
-      if (!config.selection().joins()) return Var.constant(scope.keep(bias));
+      boolean joins = config.selection().joins();
+      Tensor bias = spread(joins ? scores.log() : torch.zeros_like(scores), none);
+      if (!joins) return Var.constant(scope.keep(bias));
       return tape.record(
           scope.keep(bias),
           List.of(e),
-          List.of(scores, empty),
-          d -> e.giveGradient(d.sum(2).div(scores).masked_fill(empty, scalar(0))));
+          List.of(scores, none),
+          d -> e.giveGradient(like(scores, d).div(scores).masked_fill(none, scalar(0))));
     }
   }
 
   /** γ_h · log(1 + e). */
-  private Var modulation(Tape tape, Var e, Parameter gamma, Tensor scores, Tensor empty) {
+  private Var modulation(Tape tape, Var e, Parameter gamma, Tensor scores, Tensor none) {
     try (Scope scope = new Scope()) {
       Tensor rate = accumulated(gamma.value()).reshape(-1, 1); // (H, 1)
-      Tensor log = scores.log1p().unsqueeze(2); // (B, M, 1, E)
+      Tensor log = scores.log1p();
       return tape.record(
-          scope.keep(spread(rate.mul(log), empty)),
+          scope.keep(spread(rate.mul(log), none)),
           List.of(e, gamma),
-          List.of(rate, log, scores, empty),
+          List.of(rate, log, scores, none),
           d -> {
-            Tensor known = d.masked_fill(empty.unsqueeze(2), scalar(0));
-            e.giveGradient(known.mul(rate).sum(2).div(scores.add(scalar(1))));
+            Tensor known = d.masked_fill(none, scalar(0));
+            e.giveGradient(like(scores, known.mul(rate)).div(scores.add(scalar(1))));
             gamma.giveGradient(as(known.mul(log).sum(0, 1, 3), gamma.value()));
           });
     }
   }
 
-  /** To all heads, empty slots hidden. */
-  private Tensor spread(Tensor bias, Tensor empty) {
-    Tensor one = bias.dim() == 3 ? bias.unsqueeze(2) : bias;
-    return one.masked_fill(empty.unsqueeze(2), scalar(Double.NEGATIVE_INFINITY))
-        .expand(empty.size(0), empty.size(1), heads, empty.size(2))
+  /** To all heads, (B, M, H, E), empty slots hidden. */
+  private Tensor spread(Tensor bias, Tensor none) {
+    return bias.masked_fill(none, scalar(Double.NEGATIVE_INFINITY))
+        .expand(none.size(0), none.size(1), heads, none.size(3))
         .contiguous();
+  }
+
+  /** Heads' gradients (B, M, H, E) as those of scores that all heads share, if they do. */
+  private static Tensor like(Tensor scores, Tensor gradients) {
+    boolean shared = scores.size(2) < gradients.size(2);
+    return shared ? gradients.sum(new long[] {2}, true, new ScalarTypeOptional()) : gradients;
   }
 
   EideticSelect.Rule rule() {

@@ -2,6 +2,7 @@ package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
+import java.util.List;
 import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
@@ -49,11 +50,13 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
       @Nullable Ssm ssm,
       @Nullable Projections projections,
       @Nullable EideticMemory eidetic,
+      @Nullable Retrieval retrieval,
       long batch) {
     this.layer = layer;
     this.positions = Positions.start(batch);
     this.ssm = ssm == null ? null : ssm.newState(positions);
-    this.attention = projections == null ? null : new Attention(projections, eidetic, batch);
+    this.attention =
+        projections == null ? null : new Attention(projections, eidetic, retrieval, batch);
   }
 
   /** In a layer that is a state space and nothing else. */
@@ -92,6 +95,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     MixerState copy = layer.newState(0);
     copy.positions.append(positions);
     copy.positions.retain(rows);
+    if (attention != null) copy.attention().stores.copy(attention.stores, rows);
     StateParts.of(copy).copy(StateParts.of(this), rows);
     return copy;
   }
@@ -99,6 +103,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   /** Goes on with these sequences only, in this order. */
   public void retain(int... rows) {
     StateParts.of(this).retain(rows);
+    if (attention != null) attention.stores.retain(rows);
     positions.retain(rows);
   }
 
@@ -108,6 +113,9 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
    * @param more of the same layer; unchanged
    */
   public void append(MixerState more) {
+    if (attention != null) {
+      attention.stores.append(more.attention().stores, batch(), more.batch());
+    }
     StateParts.of(this).append(StateParts.of(more));
     positions.append(more.positions);
   }
@@ -126,6 +134,32 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   public void fill(Map<String, Tensor> tensors, long position) {
     StateParts.of(this).fill(tensors, position);
     positions.set(position);
+  }
+
+  /**
+   * Lets each sequence's memory go on in a store; without one, a layer with {@link StorageConfig}
+   * keeps all its past itself. Does nothing in a layer without storage.
+   *
+   * @param storages one a sequence; none to let go of them
+   */
+  public void attach(List<Storage> storages) {
+    if (attention == null || attention.retrieval == null) return;
+    if (!storages.isEmpty() && storages.size() != batch()) {
+      throw new BadInput(
+          storages.size() + " storages for " + batch() + " sequences",
+          "expected one for each",
+          "Attach as many as there are");
+    }
+    attention.stores.set(storages);
+  }
+
+  /**
+   * Hands to the store what this still holds, since the sequences end here: a document is to be
+   * found whole.
+   */
+  public void handOverRest() {
+    if (attention == null || !attention.hasStorage()) return;
+    layer.handOverRest(this);
   }
 
   /** Tells {@code listener} of every eidetic set from now on. */
@@ -162,8 +196,11 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     private final Ring k, v; // (B, W (+ C), G, D), keys rotated
     private final @Nullable Ring fadingK, fadingV; // (B, W + F, G, D)
     final EideticMemory.@Nullable State eidetic;
+    final @Nullable RetrievalState retrieval;
+    final Stores stores = new Stores();
 
-    Attention(Projections p, @Nullable EideticMemory memory, long batch) {
+    Attention(
+        Projections p, @Nullable EideticMemory memory, @Nullable Retrieval storage, long batch) {
       config = p.config();
       try (Scope scope = new Scope()) {
         Tensor like = p.like();
@@ -181,7 +218,12 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
         fadingK = fades ? new Ring(span, like, batch, groups, dim) : null;
         fadingV = fades ? new Ring(span, like, batch, groups, dim) : null;
         eidetic = memory == null ? null : new EideticMemory.State(memory, like, batch, groups, dim);
+        retrieval = storage == null ? null : new RetrievalState(storage, like, batch, dim);
       }
+    }
+
+    boolean hasStorage() {
+      return !stores.isEmpty();
     }
 
     /** What the window still sees of the tokens before {@code start}. */
@@ -246,6 +288,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     public void parts(StateParts parts) {
       parts.add("convolution", convolution).in("k", k).in("v", v);
       parts.in("fading_k", fadingK).in("fading_v", fadingV).in("eidetic", eidetic);
+      parts.in("storage", retrieval);
     }
 
     @Override
@@ -256,6 +299,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
       if (fadingK != null) fadingK.close();
       if (fadingV != null) fadingV.close();
       if (eidetic != null) eidetic.close();
+      if (retrieval != null) retrieval.close();
     }
   }
 

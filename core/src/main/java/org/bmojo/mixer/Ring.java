@@ -85,7 +85,13 @@ final class Ring implements StateParts.Parted, AutoCloseable {
     return range(rows.get(), from, to).remainder(new Scalar(capacity()));
   }
 
-  private void grow(long needed) {
+  /** The storage, to be named among the parts of a state. */
+  Owned owned() {
+    return rows;
+  }
+
+  /** Makes room for positions below {@code needed}; rows that nothing was put into are 0. */
+  void grow(long needed) {
     long capacity = capacity();
     if (needed <= capacity) return;
     long[] shape = Shapes.of(rows.get());

@@ -23,11 +23,14 @@ import org.jspecify.annotations.Nullable;
 final class StateParts {
   private final Map<String, Owned> parts;
   private final Set<String> growing;
+  private final Set<String> sparse;
   private final String prefix;
 
-  private StateParts(Map<String, Owned> parts, Set<String> growing, String prefix) {
+  private StateParts(
+      Map<String, Owned> parts, Set<String> growing, Set<String> sparse, String prefix) {
     this.parts = parts;
     this.growing = growing;
+    this.sparse = sparse;
     this.prefix = prefix;
   }
 
@@ -39,7 +42,7 @@ final class StateParts {
 
   /** Of {@code state}. */
   static StateParts of(Parted state) {
-    StateParts parts = new StateParts(new LinkedHashMap<>(), new HashSet<>(), "");
+    StateParts parts = new StateParts(new LinkedHashMap<>(), new HashSet<>(), new HashSet<>(), "");
     state.parts(parts);
     return parts;
   }
@@ -58,9 +61,15 @@ final class StateParts {
     return add(name, part);
   }
 
+  /** The same, of positions that need not all be there. */
+  StateParts addSparse(String name, Owned part) {
+    sparse.add(prefix + name);
+    return addGrowing(name, part);
+  }
+
   /** Adds the tensors of a part under {@code name.}; an absent one is skipped. */
   StateParts in(String name, @Nullable Parted part) {
-    if (part != null) part.parts(new StateParts(parts, growing, prefix + name + "."));
+    if (part != null) part.parts(new StateParts(parts, growing, sparse, prefix + name + "."));
     return this;
   }
 
@@ -141,7 +150,7 @@ final class StateParts {
     if (given == null) throw new AssertionError(name);
     long[] wanted = Shapes.of(own), found = Shapes.of(given);
     if (growing.contains(name) && found.length == wanted.length) {
-      if (found[1] < position) {
+      if (found[1] < position && !sparse.contains(name)) {
         throw foreign(
             name + " has room for " + found[1] + " tokens", "expected the " + position + " read");
       }

@@ -8,6 +8,7 @@ import org.bmojo.mixer.AttentionConfig;
 import org.bmojo.mixer.EideticConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.SsmConfig;
+import org.bmojo.mixer.StorageConfig;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -106,6 +107,13 @@ public final class Footprint {
     // Tokens that left the window wait up to C tokens for the next refresh, with their scores.
     bytes += eidetic.chunk() * entry + FLOAT * (window + eidetic.chunk());
     // Each kept token has its position, its score, and a bias for every query head.
-    return bytes + eidetic.capacity() * (entry + Long.BYTES + FLOAT * (1L + config.heads()));
+    bytes += eidetic.capacity() * (entry + Long.BYTES + FLOAT * (1L + config.heads()));
+    StorageConfig storage = eidetic.storage();
+    if (storage == null) return bytes;
+    // Without a store outside, every token stays, with its score and whether it may be stored.
+    long places = (long) config.kvHeads() * Long.BYTES + FLOAT * config.heads();
+    bytes += storage.retrieved() * (entry + places);
+    bytes += (storage.queries() - 1L) * FLOAT * config.heads() * config.headDim();
+    return bytes + tokens * (entry + 2 * FLOAT);
   }
 }

@@ -3,8 +3,10 @@ package org.bmojo.model;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import org.bmojo.error.BadInput;
 import org.bmojo.mixer.MixerState;
+import org.bmojo.mixer.Storage;
 import org.bytedeco.pytorch.Tensor;
 
 /** All that a model remembers of a batch of sequences: one state per layer. */
@@ -94,6 +96,25 @@ public final class ModelState implements AutoCloseable {
         "a state of " + byLayer.size() + " layers",
         "expected " + layers.size(),
         "Use a memory that this very model made");
+  }
+
+  /**
+   * Lets the memory of one sequence go on in a store; layers without storage take no notice.
+   *
+   * @param ofLayer what each layer, counted from 0, sees of it
+   */
+  public void attach(IntFunction<Storage> ofLayer) {
+    for (int i = 0; i < layers.size(); i++) layers.get(i).attach(List.of(ofLayer.apply(i)));
+  }
+
+  /** Lets go of all stores. */
+  public void detach() {
+    layers.forEach(layer -> layer.attach(List.of()));
+  }
+
+  /** Hands to the stores what this still holds, since the sequences end here. */
+  public void handOverRest() {
+    layers.forEach(MixerState::handOverRest);
   }
 
   /** Bytes of all tensors. */

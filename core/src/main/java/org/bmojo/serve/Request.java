@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param ends ids that end the answer, and are no part of it
  * @param stop ends the answer after a token, which is part of it; null for none
  * @param keep whether the memory is wanted afterwards
+ * @param recollection what it recalls from a library, and leaves there; null for neither
  */
 public record Request(
     @Nullable Memory from,
@@ -26,7 +27,8 @@ public record Request(
     int alternatives,
     Set<Integer> ends,
     @Nullable StopRule stop,
-    boolean keep) {
+    boolean keep,
+    @Nullable Recollection recollection) {
   /** Log-probabilities of so many alternatives can be had. */
   public static final int MOST_ALTERNATIVES = 20;
 
@@ -55,6 +57,19 @@ public record Request(
     }
   }
 
+  /** Without a library. */
+  public Request(
+      @Nullable Memory from,
+      int[] prompt,
+      int tokens,
+      Decoding decoding,
+      int alternatives,
+      Set<Integer> ends,
+      @Nullable StopRule stop,
+      boolean keep) {
+    this(from, prompt, tokens, decoding, alternatives, ends, stop, keep, null);
+  }
+
   /** Goes on after {@code prompt}, until {@code tokens} or one of {@code ends}. */
   public static Request of(int[] prompt, int tokens, Decoding decoding, Integer... ends) {
     return new Request(null, prompt, tokens, decoding, -1, Set.of(ends), null, false);
@@ -67,22 +82,30 @@ public record Request(
 
   /** The same after {@code memory}. */
   public Request after(@Nullable Memory memory) {
-    return new Request(memory, prompt, tokens, decoding, alternatives, ends, stop, keep);
+    return new Request(
+        memory, prompt, tokens, decoding, alternatives, ends, stop, keep, recollection);
   }
 
   /** The same, with the memory kept. */
   public Request keeping() {
-    return new Request(from, prompt, tokens, decoding, alternatives, ends, stop, true);
+    return new Request(
+        from, prompt, tokens, decoding, alternatives, ends, stop, true, recollection);
   }
 
   /** The same with log-probabilities. */
   public Request withAlternatives(int count) {
-    return new Request(from, prompt, tokens, decoding, count, ends, stop, keep);
+    return new Request(from, prompt, tokens, decoding, count, ends, stop, keep, recollection);
   }
 
   /** The same with another rule of ending. */
   public Request until(@Nullable StopRule rule) {
-    return new Request(from, prompt, tokens, decoding, alternatives, ends, rule, keep);
+    return new Request(
+        from, prompt, tokens, decoding, alternatives, ends, rule, keep, recollection);
+  }
+
+  /** The same with a way into a library. */
+  public Request recalling(@Nullable Recollection way) {
+    return new Request(from, prompt, tokens, decoding, alternatives, ends, stop, keep, way);
   }
 
   /** How many ids are to be read before the first is chosen. */

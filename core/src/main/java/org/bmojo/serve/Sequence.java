@@ -51,12 +51,14 @@ final class Sequence {
   /** Gets a slot: the state to begin with. */
   void admit(ModelState fresh) {
     admitted = System.nanoTime();
-    if (from == null) {
-      state = fresh;
-      return;
+    ModelState begin = fresh;
+    if (from != null) {
+      fresh.close();
+      begin = from.copyState();
     }
-    fresh.close();
-    state = from.copyState();
+    state = begin;
+    Recollection way = request.recollection();
+    if (way != null) way.attach(begin);
   }
 
   /** The next ids to read, at most {@code most}; the last one stays unread if no more is wanted. */
@@ -146,6 +148,7 @@ final class Sequence {
    * @param own the sequence's state, handed over; null if its memory is not to be kept
    */
   void end(Reason reason, @Nullable ModelState own, @Nullable RuntimeException failure) {
+    if (own != null) own.detach(); // Whoever goes on from it has his own way into a library.
     Memory memory = own == null ? null : new Memory(own, pending(), ids());
     release();
     long now = System.nanoTime();

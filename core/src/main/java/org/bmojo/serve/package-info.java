@@ -15,6 +15,10 @@
  * <p>A {@link org.bmojo.serve.Memory} is what a model remembers of one sequence, as a value that
  * any number of requests may go on from; {@link org.bmojo.serve.MemoryFile} keeps one in a file.
  *
+ * <p>A {@link org.bmojo.serve.Library} is what the model has read in all its sessions, in a store:
+ * a request with a {@link org.bmojo.serve.Recollection} recalls from it, and says afterwards what
+ * came back.
+ *
  * <p><b>Why one state of many rows, and not many states.</b> Gathering the states of B sequences
  * into a batch and scattering them again would copy every state twice in every step. As rows of one
  * state they stay where they are; joining and leaving copies them once, at most twice an answer.

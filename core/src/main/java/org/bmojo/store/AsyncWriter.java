@@ -3,7 +3,9 @@ package org.bmojo.store;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.PriorityQueue;
 import org.bmojo.error.BadInput;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +61,12 @@ public final class AsyncWriter implements AutoCloseable {
 
   private record Waiting(Entry entry, long order) {}
 
+  private record Place(String session, int layer, int head) {
+    static Place of(Entry entry) {
+      return new Place(entry.source().session(), entry.layer(), entry.head());
+    }
+  }
+
   /** Of the equally surprising, the oldest is dropped first. */
   private static final Comparator<Waiting> FIRST_TO_GO =
       Comparator.<Waiting>comparingDouble(w -> w.entry.innovation())
@@ -70,6 +78,8 @@ public final class AsyncWriter implements AutoCloseable {
 
   // All below is guarded by this object's lock, which is never held while the store works.
   private final PriorityQueue<Waiting> queue = new PriorityQueue<>(FIRST_TO_GO);
+  private Map<Place, List<Entry>> queued = new HashMap<>(); // the queue's, and
+  private Map<Place, List<Entry>> inHand = Map.of(); // those in the store's hands: by place
   private long firstWaitsSince; // System.nanoTime
   private long offered, committed, dropped;
   private int writing; // entries in the store's hands
@@ -100,13 +110,30 @@ public final class AsyncWriter implements AutoCloseable {
       }
       if (queue.isEmpty()) firstWaitsSince = System.nanoTime();
       queue.add(new Waiting(entry, offered));
+      queued.computeIfAbsent(Place.of(entry), _ -> new ArrayList<>()).add(entry);
       if (queue.size() > config.capacity) {
-        queue.remove();
+        drop(queue.remove().entry);
         dropped++;
       }
       // The thread sleeps until there is a first entry or enough of them.
       if (queue.size() == 1 || queue.size() == config.batch) notifyAll();
     }
+  }
+
+  private void drop(Entry entry) {
+    List<Entry> beside = queued.get(Place.of(entry));
+    if (beside != null) beside.removeIf(e -> e == entry);
+  }
+
+  /**
+   * What a session has offered and the store does not show yet; for whoever cannot wait for it. An
+   * entry may be in the store already by the time this returns.
+   */
+  public synchronized List<Entry> waiting(String session, int layer, int head) {
+    Place place = new Place(session, layer, head);
+    List<Entry> all = new ArrayList<>(inHand.getOrDefault(place, List.of()));
+    all.addAll(queued.getOrDefault(place, List.of()));
+    return all;
   }
 
   /** What became of the entries so far. */
@@ -151,6 +178,8 @@ public final class AsyncWriter implements AutoCloseable {
     queue.clear();
     taken.sort(Comparator.comparingLong(Waiting::order));
     writing = taken.size();
+    inHand = queued;
+    queued = new HashMap<>();
     return taken.stream().map(Waiting::entry).toList();
   }
 
@@ -166,6 +195,7 @@ public final class AsyncWriter implements AutoCloseable {
   private synchronized void written(int entries) {
     committed += entries;
     writing = 0;
+    inHand = Map.of();
     notifyAll();
   }
 
@@ -175,6 +205,8 @@ public final class AsyncWriter implements AutoCloseable {
     dropped += writing + queue.size();
     writing = 0;
     queue.clear();
+    queued = new HashMap<>();
+    inHand = Map.of();
     notifyAll();
   }
 

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The layer again, independently and in float64, from libtorch's own operations alone, so that its
- * autograd gives the gradients. One sequence at a time; every token stands there three times (as
- * window, fading and eidetic key), masks hide what a query does not see, and one softmax goes over
- * all 3T keys.
+ * autograd gives the gradients. One sequence at a time; every token stands there four times (as
+ * window, fading, eidetic and stored key), masks hide what a query does not see, and one softmax
+ * goes over all 4T keys.
  *
  * @param output (B, T, d)
  * @param ownLoss mean of the scores with the scorer's inputs held constant, a scalar; null where
@@ -112,8 +112,14 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
             };
         Tensor farK = memory.positions() == FarPositions.ABSOLUTE ? nearK : k;
         Tensor seen = mask(tokens, (i, j) -> contains(chosen.get(i / memory.chunk()), j));
-        logits.add(products(farQ, farK, scale).add(bias(memory, scores.e, a.heads())).add(seen));
+        Tensor longTerm = products(farQ, farK, scale).add(bias(memory, scores.e, a.heads()));
+        logits.add(longTerm.add(seen));
         values.add(v);
+        if (memory.storage() != null) {
+          logits.add(
+              longTerm.add(NaiveStorage.seen(a, memory, e, sets, farQ.detach(), k.detach())));
+          values.add(v);
+        }
       }
       Tensor weights = torch.softmax(cat(-1, logits.toArray(Tensor[]::new)), -1); // (H, T, 3T)
       Tensor read = einsum("hts,shd->thd", weights, cat(0, values.toArray(Tensor[]::new)));

@@ -14,6 +14,7 @@ import org.bmojo.mixer.FarPositions;
 import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.Selection;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.mixer.Threshold;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -48,6 +49,10 @@ public final class TinyModels {
     all.put("bmojo-f", tied(bmojo(null), bmojo(null)));
     all.put("bmojo", tied(bmojo(innovation), bmojo(innovation)));
     all.put("everything", tied(bmojo(everything), bmojo(importance)));
+    StorageConfig mean = new StorageConfig(2, StorageConfig.Summary.MEAN, 1);
+    all.put(
+        "storage",
+        tied(bmojo(innovation.with(mean)), bmojo(importance.with(StorageConfig.of(3, 2)))));
     all.put("filter", new ModelConfig(VOCABULARY, 8, 1e-5, false, List.of(bmojo(filter), mamba)));
     return all;
   }

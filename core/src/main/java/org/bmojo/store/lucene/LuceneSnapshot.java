@@ -12,7 +12,6 @@ import java.util.concurrent.Future;
 import org.apache.lucene.document.NumericDocValuesField;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.index.ReaderUtil;
-import org.apache.lucene.index.Term;
 import org.apache.lucene.search.BooleanClause.Occur;
 import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.IndexSearcher;
@@ -20,7 +19,6 @@ import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.SearcherManager;
-import org.apache.lucene.search.TermQuery;
 import org.apache.lucene.util.VectorUtil;
 import org.bmojo.store.Entry;
 import org.bmojo.store.Filter;
@@ -42,6 +40,7 @@ final class LuceneSnapshot implements Snapshot {
   private final ExecutorService threads;
   private final int width;
   private final Precision precision;
+  private final SessionQuery.Cache sessions;
   private boolean closed;
 
   LuceneSnapshot(
@@ -49,13 +48,15 @@ final class LuceneSnapshot implements Snapshot {
       SearcherManager searchers,
       ExecutorService threads,
       int width,
-      Precision precision)
+      Precision precision,
+      SessionQuery.Cache sessions)
       throws IOException {
     this.identity = identity;
     this.searchers = searchers;
     this.threads = threads;
     this.width = width;
     this.precision = precision;
+    this.sessions = sessions;
     searcher = searchers.acquire();
   }
 
@@ -110,20 +111,17 @@ final class LuceneSnapshot implements Snapshot {
     return hits.size() <= best ? hits : List.copyOf(hits.subList(0, best));
   }
 
-  private static @Nullable Query query(Filter filter) {
+  private @Nullable Query query(Filter filter) {
+    String session = filter.session();
+    Query ofSession = session == null ? null : new SessionQuery(session, sessions);
+    if (filter.everywhere()) return ofSession;
     BooleanQuery.Builder all = new BooleanQuery.Builder();
-    if (filter.session() != null) {
-      all.add(new TermQuery(new Term(EntryFields.SESSION, filter.session())), Occur.FILTER);
-    }
-    if (!filter.everywhere()) {
-      long last = filter.toPosition() - 1;
-      all.add(
-          NumericDocValuesField.newSlowRangeQuery(
-              EntryFields.POSITION, filter.fromPosition(), last),
-          Occur.FILTER);
-    }
-    BooleanQuery query = all.build();
-    return query.clauses().isEmpty() ? null : query;
+    if (ofSession != null) all.add(ofSession, Occur.FILTER);
+    long last = filter.toPosition() - 1;
+    all.add(
+        NumericDocValuesField.newSlowRangeQuery(EntryFields.POSITION, filter.fromPosition(), last),
+        Occur.FILTER);
+    return all.build();
   }
 
   @Override

@@ -44,6 +44,7 @@ public final class LuceneStore implements MemoryStore {
   private final @Nullable Writing writing; // null in a store that can only be read
   private final SearcherManager searchers;
   private final ExecutorService threads;
+  private final SessionQuery.Cache sessions = new SessionQuery.Cache();
   private @Nullable BadInput failure; // why nothing more can be written
 
   /**
@@ -151,7 +152,7 @@ public final class LuceneStore implements MemoryStore {
   @Override
   public LuceneSnapshot snapshot() {
     try {
-      return new LuceneSnapshot(identity, searchers, threads, config.width(), precision);
+      return new LuceneSnapshot(identity, searchers, threads, config.width(), precision, sessions);
     } catch (AlreadyClosedException e) {
       throw new IllegalStateException("the store is closed", e);
     } catch (IOException e) {
