@@ -69,8 +69,8 @@ public final class SweepRun {
   }
 
   /**
-   * Runs them all, or until {@code stop}. A trial that breaks ends without a line; the others go on,
-   * and the first defect is thrown at the end.
+   * Runs them all, or until {@code stop}. A trial that breaks ends without a line; the others go
+   * on, and the first defect is thrown at the end.
    *
    * @param workers trials at a time; each gets its share of libtorch's threads
    */

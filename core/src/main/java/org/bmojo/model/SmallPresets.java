@@ -85,8 +85,10 @@ public final class SmallPresets {
             case SLIDING -> window;
             case MAMBA -> mamba;
             case HYBRID -> i % 2 == 0 ? mamba : window;
-            case BMOJO_F -> new MixerConfig(ssm, attention(size, size.window, size.window, null), true);
-            case BMOJO -> new MixerConfig(ssm, attention(size, size.window, size.window, eidetic), true);
+            case BMOJO_F ->
+                new MixerConfig(ssm, attention(size, size.window, size.window, null), true);
+            case BMOJO ->
+                new MixerConfig(ssm, attention(size, size.window, size.window, eidetic), true);
           };
       layers.add(new BlockConfig(mixer, mlp));
     }

@@ -63,7 +63,8 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
             n % 8 == 7 ? null : eidetic);
     SsmConfig state = ssm ? new MambaConfig(r.nextInt(1, 4), r.nextInt(2, 5), 1 + n % 2, 0) : null;
     int tokens = r.nextInt(5) == 0 ? r.nextInt(1, window + 1) : r.nextInt(8, 40);
-    return new LayerCase(new MixerConfig(state, attention, ssm && n % 5 > 2), 6, 1 + n / 4 % 2, tokens, seed);
+    return new LayerCase(
+        new MixerConfig(state, attention, ssm && n % 5 > 2), 6, 1 + n / 4 % 2, tokens, seed);
   }
 
   private static @Nullable Threshold threshold(int kind, Selection selection, SplittableRandom r) {
