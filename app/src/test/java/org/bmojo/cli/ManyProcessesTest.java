@@ -58,7 +58,8 @@ class ManyProcessesTest {
     Cli whole = Cli.run(train(alone, sizes, "--eval-every", 0));
     assertThat(whole.exitCode()).as(whole.err()).isZero();
 
-    assertEnd(0, two(train(changing, sizes, "--stop-after", 2, "--eval-every", 1, "--eval-tokens", 300)));
+    assertEnd(
+        0, two(train(changing, sizes, "--stop-after", 2, "--eval-every", 1, "--eval-tokens", 300)));
     assertThat(said(0)).contains("stopped after step 2", "held out");
     assertThat(said(1)).doesNotContain("step").doesNotContain("held out");
     Cli one = Cli.run(train(changing, same, "--resume", "--stop-after", 4));
