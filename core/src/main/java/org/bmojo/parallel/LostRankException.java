@@ -20,6 +20,8 @@ public final class LostRankException extends RuntimeException {
   }
 
   private static String firstLine(Exception cause) {
-    return String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
+    // Gloo begins with the line of its source.
+    String all = String.valueOf(cause.getMessage()).replaceFirst("^\\[[^\\]]*\\] ", "");
+    return all.lines().findFirst().orElse("");
   }
 }
