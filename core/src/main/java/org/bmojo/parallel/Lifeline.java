@@ -13,10 +13,10 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
-import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,15 +115,19 @@ final class Lifeline implements AutoCloseable {
   private static Socket alive(Socket socket) throws IOException {
     socket.setTcpNoDelay(true);
     socket.setKeepAlive(true);
-    set(socket, ExtendedSocketOptions.TCP_KEEPIDLE, 15);
-    set(socket, ExtendedSocketOptions.TCP_KEEPINTERVAL, 5);
-    set(socket, ExtendedSocketOptions.TCP_KEEPCOUNT, 3);
+    Map<String, Integer> wanted =
+        Map.of("TCP_KEEPIDLE", 15, "TCP_KEEPINTERVAL", 5, "TCP_KEEPCOUNT", 3);
+    // By name, since a runtime image without the module jdk.net has no constants for them.
+    for (SocketOption<?> option : socket.supportedOptions()) {
+      Integer value = wanted.get(option.name());
+      if (value != null && option.type() == Integer.class) set(socket, option, value);
+    }
     return socket;
   }
 
-  private static void set(Socket socket, SocketOption<Integer> option, int value)
-      throws IOException {
-    if (socket.supportedOptions().contains(option)) socket.setOption(option, value);
+  @SuppressWarnings("unchecked") // Its type was asked for.
+  private static void set(Socket socket, SocketOption<?> option, int value) throws IOException {
+    socket.setOption((SocketOption<Integer>) option, value);
   }
 
   /**
