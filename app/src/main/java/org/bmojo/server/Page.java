@@ -8,7 +8,8 @@ import java.util.List;
 /** The page at {@code /}: files beside this class, and nothing from anywhere else. */
 final class Page {
   /** The files; the first is the page itself. */
-  static final List<String> FILES = List.of("index.html", "app.js", "memory.js", "style.css");
+  static final List<String> FILES =
+      List.of("index.html", "app.js", "memory.js", "recalled.js", "style.css");
 
   private static final String POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:;"

@@ -35,6 +35,8 @@ class PageTest {
   private static final List<String> PLACES =
       List.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome");
 
+  private static final String LIBRARY = "A dog lay under the table. ".repeat(5);
+
   /** Types a message, and waits until it is answered and memory is drawn. */
   private static final String CHAT =
       """
@@ -61,6 +63,9 @@ class PageTest {
           turns: [...id('turns').children].map((li) => li.className + ':' + li.textContent),
           remembered: id('remembered').textContent.length,
           sizes: id('sizes').textContent, focus: document.activeElement.id,
+          recalled: [...document.querySelectorAll('#turns details')].map((d) =>
+              [d.open, d.querySelector('summary').textContent,
+               ...[...d.querySelectorAll('li')].map((li) => li.textContent)]),
           wide: document.documentElement.scrollWidth > innerWidth,
         };
       })()
@@ -71,7 +76,7 @@ class PageTest {
   @Test
   void aChatShowsWhatIsRemembered() throws Exception {
     Path browser = browser();
-    try (Served served = new Served(folder.resolve("sessions"))) {
+    try (Served served = new Served(folder.resolve("sessions"), LIBRARY)) {
       Process process = start(browser, "http://127.0.0.1:" + served.server.port() + "/");
       try (Chromium chromium = new Chromium(served.client, port(process))) {
         JsonNode page = chromium.evaluate(CHAT);
@@ -83,6 +88,12 @@ class PageTest {
             .hasSizeGreaterThan(11);
         assertThat(page.get("remembered").intValue()).isGreaterThan(480);
         assertThat(page.get("sizes").stringValue()).contains("Transformer");
+        JsonNode recalled = page.get("recalled");
+        assertThat(recalled).as(recalled.toString()).hasSize(1);
+        assertThat(recalled.get(0).get(0).booleanValue()).as("opened by the reader").isFalse();
+        assertThat(recalled.get(0).get(1).stringValue()).matches("Recalled \\d+ stored tokens?");
+        assertThat(recalled.get(0).toString())
+            .containsPattern("\"text, characters \\d.*?: \\d+\u00d7\"");
         assertThat(page.get("focus").stringValue()).isEqualTo("text");
         assertThat(page.get("wide").booleanValue()).as("scrolls sideways on a phone").isFalse();
       } finally {

@@ -2,6 +2,7 @@
 // the session that the last one left, and leaves the next.
 
 import * as memory from '/memory.js';
+import * as recalled from '/recalled.js';
 
 const byId = (id) => document.getElementById(id);
 let session = null;
@@ -74,6 +75,7 @@ async function answer(text) {
   };
   for await (const event of events(await call('/v1/chat/completions', body, running.signal))) {
     if (event.error) throw new Error(event.error.message);
+    recalled.show(li, event.recalled); // The last event alone has it, after all text.
     const piece = event.choices[0]?.delta?.content ?? '';
     if (!piece) continue;
     if (!first) first = performance.now();
