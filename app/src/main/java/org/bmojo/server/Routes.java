@@ -8,6 +8,7 @@ import java.util.function.BooleanSupplier;
 import org.bmojo.model.Footprint;
 import org.bmojo.serve.Engine;
 import org.bmojo.serve.Generation.Times;
+import org.bmojo.serve.Library;
 import org.jspecify.annotations.Nullable;
 
 /** Which path does what. */
@@ -41,6 +42,7 @@ final class Routes {
       Engine engine,
       Completions completions,
       Sessions sessions,
+      @Nullable Library library,
       ServerMetrics metrics,
       BooleanSupplier draining) {
     int most = settings.body();
@@ -96,7 +98,7 @@ final class Routes {
                 200,
                 "text/plain; version=0.0.4; charset=utf-8",
                 metrics
-                    .text(engine.status(), engine.settings().slots())
+                    .text(engine.status(), engine.settings().slots(), library)
                     .getBytes(StandardCharsets.UTF_8)));
     open("/health/live", (e, _) -> e.json(200, Map.of("status", "UP")));
     open(

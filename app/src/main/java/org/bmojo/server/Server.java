@@ -86,6 +86,7 @@ public final class Server implements AutoCloseable {
             engine,
             new Completions(settings, text, template, store, library, metrics),
             new Sessions(text, store, library, metrics),
+            library,
             metrics,
             () -> draining);
     web =

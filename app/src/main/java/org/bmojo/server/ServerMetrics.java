@@ -7,6 +7,9 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.bmojo.serve.EngineStatus;
 import org.bmojo.serve.Generation.Times;
+import org.bmojo.serve.Library;
+import org.bmojo.store.AsyncWriter.Report;
+import org.jspecify.annotations.Nullable;
 
 /** What {@code /metrics} tells, in Prometheus's text format. */
 final class ServerMetrics {
@@ -85,7 +88,10 @@ final class ServerMetrics {
     if (times.tokens() > 1 && seconds > 0) speed.add((times.tokens() - 1) / seconds);
   }
 
-  String text(EngineStatus engine, int slots) {
+  /**
+   * @param library that the model recalls from; null for none
+   */
+  String text(EngineStatus engine, int slots, @Nullable Library library) {
     StringBuilder out = new StringBuilder();
     header(out, "bmojo_requests_total", "counter", "Requests answered.");
     requests.forEach((labels, count) ->
@@ -125,7 +131,32 @@ final class ServerMetrics {
     one(out, "bmojo_state_bytes", "gauge", "Native memory of the batch.", engine.stateBytes());
     var memory = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage();
     one(out, "bmojo_heap_bytes", "gauge", "Java heap in use.", memory.getUsed());
+    if (library != null) stored(out, library);
     return out.toString();
+  }
+
+  private static void stored(StringBuilder out, Library library) {
+    Report report = library.report();
+    one(
+        out,
+        "bmojo_store_committed_total",
+        "counter",
+        "Entries written to the store.",
+        report.committed());
+    one(
+        out,
+        "bmojo_store_dropped_total",
+        "counter",
+        "Entries dropped: the queue was full, or the store refused.",
+        report.dropped());
+    one(out, "bmojo_store_waiting", "gauge", "Entries waiting to be written.", report.waiting());
+    one(
+        out,
+        "bmojo_store_failed",
+        "gauge",
+        "1 if the store takes nothing more.",
+        report.failure() == null ? 0 : 1);
+    one(out, "bmojo_store_entries", "gauge", "Entries in the store.", library.size());
   }
 
   private static void header(StringBuilder out, String name, String type, String help) {

@@ -61,6 +61,30 @@ class RecalledTest {
         .isEqualTo(200);
   }
 
+  @Test
+  void metricsCountTheStoresEntries() throws Exception {
+    double entries = metric("bmojo_store_entries");
+    assertThat(entries).isPositive().isEqualTo(metric("bmojo_store_committed_total"));
+    served.ask("/v1/sessions", "{'input': '" + "abc".repeat(40) + "', 'id': 'letters'}");
+    assertThat(metric("bmojo_store_dropped_total")).isZero();
+    served.send(served.request("/v1/sessions/letters").DELETE().build()); // writes what waits
+    assertThat(metric("bmojo_store_committed_total")).isGreaterThan(entries);
+    assertThat(metric("bmojo_store_waiting")).isZero();
+    assertThat(metric("bmojo_store_failed")).isZero();
+    assertThat(metric("bmojo_store_entries")).as("the session's are gone").isEqualTo(entries);
+  }
+
+  private double metric(String name) throws Exception {
+    return served
+        .get("/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length())))
+        .findFirst()
+        .orElseThrow();
+  }
+
   /** Tokens that came from no document. */
   private static long own(JsonNode answer) {
     long own = 0;
