@@ -52,7 +52,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Library implements AutoCloseable {
   /** The session of all documents. */
-  static final String DOCUMENTS = "*documents";
+  public static final String DOCUMENTS = "*documents";
 
   private static final AsyncWriter.Config WRITING = AsyncWriter.Config.STANDARD;
 

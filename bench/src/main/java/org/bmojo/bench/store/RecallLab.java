@@ -22,6 +22,7 @@ import org.bmojo.model.ModelConfig;
 import org.bmojo.model.ModelState;
 import org.bmojo.model.Placement;
 import org.bmojo.serve.Library;
+import org.bmojo.store.Entry;
 import org.bmojo.store.ExactStore;
 import org.bmojo.store.StoreLimits;
 import org.bmojo.tasks.Batch;
@@ -45,10 +46,11 @@ import org.jspecify.annotations.Nullable;
  *
  * that is task, pairs, updates and seed; then models: E, C, R, summary and asking queries. {@code
  * test} is the last model trained with other sizes, {@code store} the same read token by token with
- * a library in memory, written behind its back.
+ * a library in memory, written behind its back; {@code among:1,1,8,max,1,same,1000} the same for
+ * fewer examples, with 1,000 entries of a {@link Crowd} in the library.
  */
 public final class RecallLab {
-  private static final int WIDTH = 32, WINDOW = 4, BATCH = 16, TESTS = 256;
+  private static final int WIDTH = 32, WINDOW = 4, BATCH = 16, TESTS = 256, FEW = 32;
 
   private RecallLab() {}
 
@@ -74,9 +76,11 @@ public final class RecallLab {
       if (trained == null) throw new IllegalStateException("the first model is trained");
       try (LanguageModel model = resized(trained.model(), sizes)) {
         double recall =
-            how.equals("store")
-                ? stored(trial, model)
-                : RecallTrial.mean(trial.test(model, _ -> {}));
+            switch (how) {
+              case "store" -> stored(trial, model, TESTS, List.of());
+              case "among" -> among(trial, model, args[i].split(",", -1));
+              default -> RecallTrial.mean(trial.test(model, _ -> {}));
+            };
         System.out.printf("%s, %d pairs, %s: %.3f%n", args[0], pairs, args[i], recall);
       }
     }
@@ -131,19 +135,39 @@ public final class RecallLab {
     return model;
   }
 
+  /** With a crowd in the store: its kind and its size are the last two of {@code sizes}. */
+  private static double among(RecallTrial trial, LanguageModel model, String[] sizes) {
+    if (!(trial.suite().test().getFirst().task() instanceof Mqar task) || sizes.length != 7) {
+      throw new BadInput(
+          String.join(",", sizes),
+          "expected mqar, and a crowd and its size at the end",
+          "Write among:E,C,R,SUMMARY,QUERIES,same|other|sessions,ENTRIES");
+    }
+    var of = Crowd.Of.valueOf(sizes[5].toUpperCase(Locale.ROOT));
+    List<Entry> crowd = Crowd.entries(model, task, of, Integer.parseInt(sizes[6]));
+    return stored(trial, model, FEW, crowd);
+  }
+
   /** Token by token, what is let go on its way to a store of another thread. */
-  private static double stored(RecallTrial trial, LanguageModel model) {
+  private static double stored(
+      RecallTrial trial, LanguageModel model, int examples, List<Entry> crowd) {
     var store = new ExactStore(Library.identity(model), StoreLimits.NONE);
+    store.append(crowd);
+    store.commit();
     try (Library library = new Library(model, store, Duration.ofSeconds(1))) {
-      Batch batch = trial.suite().test().getFirst().batch(TESTS, 0);
+      Task task = trial.suite().test().getFirst().task();
+      Batch batch = trial.suite().test().getFirst().batch(examples, 0);
       int right = 0, asked = 0, length = batch.length();
       for (int b = 0; b < batch.size(); b++) {
         try (ModelState state = model.newState(1)) {
           library.recollection("example " + b).attach(state);
-          for (int i = b * length; i < (b + 1) * length; i++) {
+          int[] ids = new int[length];
+          for (int i = 0; i < length; i++) ids[i] = (int) batch.inputs()[b * length + i];
+          if (task instanceof Mqar mqar) Crowd.lower(ids, mqar);
+          for (int i = 0; i < length; i++) {
             try (Scope _ = new Scope()) {
-              var logits = model.step(Ids.tensor(new int[] {(int) batch.inputs()[i]}), state);
-              long target = batch.targets()[i];
+              var logits = model.step(Ids.tensor(new int[] {ids[i]}), state);
+              long target = batch.targets()[b * length + i];
               if (target < 0) continue;
               asked++;
               if (logits.argmax().item_long() == target) right++;
