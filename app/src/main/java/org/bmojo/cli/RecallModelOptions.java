@@ -111,6 +111,18 @@ final class RecallModelOptions {
       description = "The score joins the attention's logits (not).")
   @Nullable Boolean modulated;
 
+  @Option(
+      names = "--retrieved",
+      paramLabel = "R",
+      description = "Tokens that come back from storage for a chunk; 0 for no storage (0).")
+  @Nullable Integer retrieved;
+
+  @Option(
+      names = "--queries",
+      paramLabel = "N",
+      description = "How many of the newest queries ask storage (4).")
+  @Nullable Integer queries;
+
   /** The model named, with ids for a task. */
   ModelConfig config(int vocabulary) {
     for (RecallModel.Family family : RecallModel.Family.values()) {
@@ -165,7 +177,9 @@ final class RecallModelOptions {
         chunk,
         selection,
         positions,
-        modulated);
+        modulated,
+        retrieved,
+        queries);
   }
 
   private Stream<Object> sizes() {
@@ -186,7 +200,9 @@ final class RecallModelOptions {
         chunk,
         selection,
         positions,
-        modulated);
+        modulated,
+        retrieved,
+        queries);
   }
 
   private static String families() {

@@ -39,6 +39,7 @@ class RecallTest {
   @ParameterizedTest
   @CsvSource({
     "bmojo, --eidetic 4 --chunk 4 --selection random",
+    "bmojo, --retrieved 3 --queries 2",
     "bmojo-f, --window 4 --fading 8 --no-tied-fading",
     "mamba, --states 3",
     "mamba2, --states 12",
@@ -103,6 +104,9 @@ class RecallTest {
     "mqar, --pairs 1000, show fewer pairs",
     "mqar, --test-lengths 1G, 64K or 1M",
     "mqar, --model mamba --eidetic 3, the model has no such part",
+    "mqar, --model bmojo-f --retrieved 3, the model has no such part",
+    "mqar, --eidetic 0 --retrieved 3, without eidetic memory",
+    "mqar, --queries 3, without retrieved",
     "mqar, --model bmojo-tiny --width 3, which take sizes",
     "mqar, --model nonsense, expected one of transformer",
     "mqar, --test nowhere, no folder",

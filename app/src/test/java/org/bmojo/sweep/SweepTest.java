@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.bmojo.error.BadInput;
+import org.bmojo.mixer.StorageConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +60,25 @@ class SweepTest {
     assertThat(sweep.shard(63, 63).trials()).isEmpty();
   }
 
+  @ParameterizedTest
+  @CsvSource({"'retrieved: 6', 4", "'retrieved: 6, queries: 1', 1"})
+  void storageReachesEveryLayer(String sizes, int queries) throws IOException {
+    String plan =
+        Plans.TINY
+            .replace("eidetic: 4,", "eidetic: 4, " + sizes + ",")
+            .replace("eidetic: [0, 4, 8]", "eidetic: [4, 8]");
+    Sweep sweep = Plans.read(home, plan);
+    SweepTrial stored = sweep.only("no convolution").trials().getFirst();
+    assertThat(stored.model().retrieved()).isEqualTo(6);
+    assertThat(stored.model().queries()).isEqualTo(queries);
+    assertThat(stored.trial().model().layers())
+        .extracting(layer -> layer.mixer().attention())
+        .allSatisfy(attention ->
+            assertThat(attention)
+                .extracting("eidetic.storage")
+                .isEqualTo(StorageConfig.of(6, queries)));
+  }
+
   /** The names do not matter, nor whether a usual size is written out. */
   @ParameterizedTest
   @CsvSource({
@@ -66,6 +86,7 @@ class SweepTest {
     "mamba:, serpent:",
     "'width: 16, states: 2}', 'width: 16, states: 2, layers: 2}'",
     "'eidetic: 4,', 'eidetic: 4, heads: 1, positions: fixed,'",
+    "'eidetic: 4,', 'eidetic: 4, retrieved: 0, queries: 3,'",
     "seeds: [1], 'seeds: [1, 3]'"
   })
   void trialsThatAreTheSameHaveTheSameKey(String was, String is) throws IOException {

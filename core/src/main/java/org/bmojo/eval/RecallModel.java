@@ -14,6 +14,7 @@ import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.Selection;
 import org.bmojo.mixer.SsmConfig;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.BlockConfig;
 import org.bmojo.model.ModelConfig;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +45,8 @@ import org.jspecify.annotations.Nullable;
  * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
  * @param modulated whether the score joins the logits (false)
+ * @param retrieved R, tokens that come back from storage for a chunk; 0 for no storage (0)
+ * @param queries how many of the newest queries ask storage (4)
  */
 public record RecallModel(
     Family family,
@@ -65,7 +68,9 @@ public record RecallModel(
     @Nullable Integer chunk,
     @Nullable Selection selection,
     @Nullable FarPositions positions,
-    @Nullable Boolean modulated) {
+    @Nullable Boolean modulated,
+    @Nullable Integer retrieved,
+    @Nullable Integer queries) {
   /** Which memories. */
   public enum Family {
     /** Attention to everything. */
@@ -117,6 +122,7 @@ public record RecallModel(
   private static final int EIDETIC = 16;
   private static final int CHUNK = 16;
   private static final int CONVOLUTION = 4;
+  private static final int QUERIES = 4;
   private static final double ROPE_BASE = 10_000;
 
   /** Refuses sizes of memories that the family lacks: they would change nothing. */
@@ -138,6 +144,20 @@ public record RecallModel(
     refuse(!family.longTerm, family, "selection", selection);
     refuse(!family.longTerm, family, "positions", positions);
     refuse(!family.longTerm, family, "modulated", modulated);
+    refuse(!family.longTerm, family, "retrieved", retrieved);
+    refuse(!family.longTerm, family, "queries", queries);
+    if (or(retrieved, 0) != 0 && or(eidetic, EIDETIC) == 0) {
+      throw new BadInput(
+          "retrieved " + retrieved + " without eidetic memory",
+          "expected at least 1 token of it, since storage takes what it lets go",
+          "raise eidetic, or leave retrieved out");
+    }
+    if (queries != null && retrieved == null) {
+      throw new BadInput(
+          "queries " + queries + " without retrieved",
+          "expected both, since they ask storage",
+          "set retrieved, or leave queries out");
+    }
   }
 
   private static void refuse(boolean foreign, Family family, String name, @Nullable Object value) {
@@ -152,7 +172,7 @@ public record RecallModel(
   public static RecallModel of(Family family) {
     return new RecallModel(
         family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null);
+        null, null, null, null, null, null, null);
   }
 
   /** The same with every size that the model has written out, and no other. */
@@ -161,6 +181,7 @@ public record RecallModel(
     boolean sized = family.state && space(family, ssm) != StateSpace.GATED_DELTA_NET;
     boolean headed = family.attention || !sized;
     boolean remembers = memory() != null;
+    boolean stores = or(retrieved, 0) != 0;
     return new RecallModel(
         family,
         or(width, WIDTH),
@@ -181,7 +202,9 @@ public record RecallModel(
         remembers ? refresh() : null,
         remembers ? rule() : null,
         remembers ? far() : null,
-        remembers ? modulated != null && modulated : null);
+        remembers ? modulated != null && modulated : null,
+        stores ? retrieved : null,
+        stores ? or(queries, QUERIES) : null);
   }
 
   /** The whole model. */
@@ -231,7 +254,12 @@ public record RecallModel(
     int capacity = or(eidetic, EIDETIC);
     if (!family.longTerm || capacity == 0) return null;
     boolean joins = modulated != null && modulated;
-    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null);
+    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null, storage());
+  }
+
+  private @Nullable StorageConfig storage() {
+    int entries = or(retrieved, 0);
+    return entries == 0 ? null : StorageConfig.of(entries, or(queries, QUERIES));
   }
 
   private int refresh() {
