@@ -1,6 +1,7 @@
 #!/bin/sh
 # Recall from a store that holds entries of others too: documents about the same keys (same) or about other keys (other),
-# and sessions that nobody else sees (sessions). Some five minutes; the store compares every key.
+# and sessions that nobody else sees (sessions). Some ten minutes, most of it for 100,000:
+# the store compares every key.
 # Build first: mvn -Dmaven.test.skip=true package
 cd "$(dirname "$0")/../.." || exit 1
 set -- train:1,1,15,max,1
