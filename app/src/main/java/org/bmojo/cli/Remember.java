@@ -111,6 +111,7 @@ final class Remember implements Callable<Integer> {
       for (Path document : documents) {
         tokens += library.remember(document.toString(), read(document), checkpoint.tokenizer());
       }
+      library.compact();
       double seconds = (System.nanoTime() - begin) / 1e9;
       Stored facts =
           new Stored(folder.toString(), documents.size(), tokens, library.size(), seconds);

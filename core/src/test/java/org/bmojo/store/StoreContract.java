@@ -71,6 +71,20 @@ public abstract class StoreContract {
   }
 
   @Test
+  void compactingCommitsAndLosesNothing() {
+    try (MemoryStore store = filled(63)) {
+      store.append(Entries.range(63, 207));
+      store.compact();
+      assertThat(store.size()).isEqualTo(207);
+      List<List<Hit>> found = store.search(1, 2, QUERIES, 5, Filter.ALL);
+      for (int q = 0; q < QUERIES.length; q++) {
+        assertThat(positions(found.get(q)))
+            .isEqualTo(best(Entries.range(0, 207), 1, 2, q, 5, e -> true));
+      }
+    }
+  }
+
+  @Test
   void anEntryWithoutTextHasNone() {
     try (MemoryStore store = empty(MODEL, StoreLimits.NONE)) {
       Entry e = Entries.at(0);

@@ -27,6 +27,7 @@ import org.bmojo.store.lucene.Precision;
  *
  * <pre>{@code
  * java -Xmx512m @bench/target/cpu/java.args org.bmojo.bench.store.StoreLab fill FOLDER 1000000
+ * java -Xmx512m @bench/target/cpu/java.args org.bmojo.bench.store.StoreLab compact FOLDER 1000000
  * java -Xmx512m @bench/target/cpu/java.args org.bmojo.bench.store.StoreLab search FOLDER 1000000
  * }</pre>
  *
@@ -42,13 +43,14 @@ public final class StoreLab {
 
   /** Runs one half. */
   public static void main(String[] args) throws IOException {
-    if (args.length != 3 || !List.of("fill", "search").contains(args[0])) {
-      System.err.println("StoreLab fill|search FOLDER ENTRIES");
+    if (args.length != 3 || !List.of("fill", "compact", "search").contains(args[0])) {
+      System.err.println("StoreLab fill|compact|search FOLDER ENTRIES");
       System.exit(2);
     }
     Path folder = Path.of(args[1]);
     long entries = Long.parseLong(args[2]);
     if (args[0].equals("fill")) fill(folder, entries);
+    else if (args[0].equals("compact")) compact(folder);
     else search(folder, entries);
   }
 
@@ -86,13 +88,21 @@ public final class StoreLab {
     System.out.printf("graphs    %.1f s, %.0f entries/s%n", settled, entries / settled);
   }
 
+  private static void compact(Path folder) {
+    long begin = System.nanoTime();
+    try (LuceneStore store = LuceneStore.open(folder, MODEL, LuceneConfig.STANDARD)) {
+      store.compact();
+    }
+    System.out.printf("compacted in %.1f s%n", (System.nanoTime() - begin) / 1e9);
+  }
+
   private static void search(Path folder, long entries) throws IOException {
     Keys keys = new Keys();
     List<Set<Long>> truth = truth(keys, entries);
     System.out.printf("resident  %.0f MB before opening%n", resident() / 1e6);
     System.out.printf(
         "%-6s %9s %9s %9s %9s %9s%n", "width", "open s", "p50 ms", "p99 ms", "recall", "MB");
-    for (int width : new int[] {10, 32, 64, 128}) {
+    for (int width : new int[] {10, 32, 64, 128, 192, 256}) {
       long begin = System.nanoTime();
       try (LuceneStore store = LuceneStore.open(folder, MODEL, config(width))) {
         double opened = (System.nanoTime() - begin) / 1e9;

@@ -177,6 +177,15 @@ public final class LuceneStore implements MemoryStore {
         NumericDocValuesField.newSlowRangeQuery(EntryFields.STORED_AT, Long.MIN_VALUE, before - 1));
   }
 
+  @Override
+  public synchronized void compact() {
+    commit();
+    write(w -> {
+      w.joinGraphs();
+      searchers.maybeRefreshBlocking();
+    });
+  }
+
   private synchronized long delete(Query doomed) {
     commit();
     long[] deleted = {0};

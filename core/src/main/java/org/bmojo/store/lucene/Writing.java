@@ -105,6 +105,12 @@ final class Writing implements AutoCloseable {
     writer.deleteDocuments(NumericDocValuesField.newSlowSetQuery(EntryFields.SEQUENCE, sequences));
   }
 
+  /** One graph for each layer and head: a search descends from the top once, not once a segment. */
+  void joinGraphs() throws IOException {
+    writer.forceMerge(1);
+    commit();
+  }
+
   /** Deletes for good: segments that held any of them are written anew, the old files go. */
   void erase(Query doomed) throws IOException {
     writer.deleteDocuments(doomed);
