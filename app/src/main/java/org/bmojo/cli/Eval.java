@@ -11,7 +11,6 @@ import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.TextScore;
 import org.bmojo.eval.TextScorer;
-import org.bmojo.model.Placement;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -53,14 +52,7 @@ final class Eval implements Callable<Integer> {
       })
   @Nullable String data;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}).")
-  String device = "cpu";
-
-  @Option(names = "--precision", paramLabel = "TYPE", description = "fp32 or bf16 (bf16 on a GPU).")
-  @Nullable String precision;
+  @Mixin EvalPlacement where;
 
   @Option(
       names = "--tokens",
@@ -82,7 +74,7 @@ final class Eval implements Callable<Integer> {
     }
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Progress progress = Progress.of("tokens", tokens == TextScorer.ALL ? -1 : tokens)) {
-      checkpoint.model().place(Placement.of(device, precision), false);
+      checkpoint.model().place(where.of(), false);
       TextScorer scorer = new TextScorer(checkpoint.model(), checkpoint.tokenizer(), tokens);
       if (data != null) {
         TextSource.of(data)

@@ -45,9 +45,6 @@ import tools.jackson.databind.json.JsonMapper;
       "  ./bmojo eval lm runs/book prose=books/ --concatenate --length 1048576 --page book.html"
     })
 final class EvalLm implements Callable<Integer> {
-  /** Of the free memory, what memories of sequences may take; the rest is for one pass. */
-  private static final double ROOM = 0.5;
-
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
   @Mixin Answer answer;
@@ -90,14 +87,7 @@ final class EvalLm implements Callable<Integer> {
       description = "Documents side by side at most (8, on a GPU 16).")
   int batch;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}).")
-  String device = "cpu";
-
-  @Option(names = "--precision", paramLabel = "TYPE", description = "fp32 or bf16 (bf16 on a GPU).")
-  @Nullable String precision;
+  @Mixin EvalPlacement where;
 
   @Option(
       names = "--out",
@@ -173,11 +163,11 @@ final class EvalLm implements Callable<Integer> {
       List<LmScorer.Text> texts =
           EvalTexts.read(data, checkpoint.tokenizer(), concatenate ? Windows.ALL : length);
       if (concatenate) texts = EvalTexts.concatenated(texts, checkpoint.tokenizer(), length);
-      Placement placement = Placement.of(device, precision);
+      Placement placement = where.of();
       LanguageModel model = checkpoint.model();
       model.place(placement, false);
       Machine machine = Machine.of(placement);
-      SideBySide reader = new SideBySide(model, batch, (long) (ROOM * machine.freeBytes()));
+      SideBySide reader = EvalPlacement.reader(model, batch, machine);
       sayIfFewer(reader, conventions, texts);
       List<Measured> measured = new ArrayList<>();
       for (Windows how : conventions) {

@@ -41,8 +41,6 @@ import tools.jackson.databind.json.JsonMapper;
       "  ./bmojo eval needle runs/book books/ --pairs 8 --samples 50 --out pairs.jsonl"
     })
 final class EvalNeedle implements Callable<Integer> {
-  private static final double ROOM = 0.5; // see EvalLm
-
   /** Tokens of examples that are kept at once. */
   private static final long HELD = 1 << 24;
 
@@ -95,14 +93,7 @@ final class EvalNeedle implements Callable<Integer> {
       description = "Examples side by side at most (8, on a GPU 16).")
   int batch;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}).")
-  String device = "cpu";
-
-  @Option(names = "--precision", paramLabel = "TYPE", description = "fp32 or bf16 (bf16 on a GPU).")
-  @Nullable String precision;
+  @Mixin EvalPlacement where;
 
   @Option(
       names = "--out",
@@ -162,11 +153,10 @@ final class EvalNeedle implements Callable<Integer> {
       Tokenizer tokenizer = checkpoint.tokenizer();
       List<int[]> hay =
           EvalTexts.read(data, tokenizer, Windows.ALL).stream().map(LmScorer.Text::tokens).toList();
-      Placement placement = Placement.of(device, precision);
+      Placement placement = where.of();
       checkpoint.model().place(placement, false);
       Machine machine = Machine.of(placement);
-      SideBySide reader =
-          new SideBySide(checkpoint.model(), batch, (long) (ROOM * machine.freeBytes()));
+      SideBySide reader = EvalPlacement.reader(checkpoint.model(), batch, machine);
       Continuations scorer = new Continuations(reader, tokenizer.endOfDocument());
       BookNeedles needles = new BookNeedles(tokenizer, pairs);
       List<Cell> cells = new ArrayList<>();

@@ -48,8 +48,6 @@ import tools.jackson.databind.JsonNode;
       "  ./bmojo eval tasks runs/book arc_easy=easy.jsonl arc_challenge=challenge.jsonl --limit 200"
     })
 final class EvalTasks implements Callable<Integer> {
-  private static final double ROOM = 0.5; // see EvalLm
-
   @Mixin Answer answer;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
@@ -79,14 +77,7 @@ final class EvalTasks implements Callable<Integer> {
       description = "Answers side by side at most (8, on a GPU 16).")
   int batch;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      description = "cpu, cuda or cuda:N (${DEFAULT-VALUE}).")
-  String device = "cpu";
-
-  @Option(names = "--precision", paramLabel = "TYPE", description = "fp32 or bf16 (bf16 on a GPU).")
-  @Nullable String precision;
+  @Mixin EvalPlacement where;
 
   /** One task's. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -110,10 +101,9 @@ final class EvalTasks implements Callable<Integer> {
     List<Result> results = new ArrayList<>();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       Tokenizer tokenizer = checkpoint.tokenizer();
-      Placement placement = Placement.of(device, precision);
+      Placement placement = where.of();
       checkpoint.model().place(placement, false);
-      long room = (long) (ROOM * Machine.of(placement).freeBytes());
-      SideBySide reader = new SideBySide(checkpoint.model(), batch, room);
+      SideBySide reader = EvalPlacement.reader(checkpoint.model(), batch, Machine.of(placement));
       Continuations continuations = new Continuations(reader, tokenizer.endOfDocument());
       TaskScorer scorer = new TaskScorer(continuations, tokenizer, longest);
       for (Asked a : asked) {

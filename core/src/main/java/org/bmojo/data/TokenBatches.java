@@ -2,10 +2,6 @@ package org.bmojo.data;
 
 import java.lang.foreign.MemorySegment;
 import org.bmojo.error.BadInput;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Batches of packed sequences: a shard, documents one after another, is cut into windows of T + 1
@@ -18,8 +14,7 @@ public final class TokenBatches implements BatchSource {
   private final int length; // T
   private final long seed;
 
-  /** Windows before each shard, and at the end the windows of an epoch. */
-  private final long[] before;
+  private final ShardWindows windows;
 
   private long epoch;
   private long window;
@@ -33,20 +28,11 @@ public final class TokenBatches implements BatchSource {
    * @throws BadInput if no shard has T + 1 tokens
    */
   public TokenBatches(TokenShards shards, int batch, int length, long seed) {
-    if (batch < 1 || length < 1) {
-      throw new BadInput(
-          "batches of " + batch + " sequences of " + length + " tokens",
-          "expected at least 1 of each",
-          "Correct the batch size or the sequence length");
-    }
     this.shards = shards;
     this.batch = batch;
     this.length = length;
     this.seed = seed;
-    this.before = new long[shards.shardCount() + 1];
-    for (int s = 0; s < shards.shardCount(); s++) {
-      before[s + 1] = before[s] + Math.max(0, (shards.tokens(s) - 1) / length);
-    }
+    windows = new ShardWindows(shards, batch, length);
     if (windows() == 0) {
       throw new BadInput(
           "the text has " + shards.tokens() + " tokens",
@@ -57,7 +43,7 @@ public final class TokenBatches implements BatchSource {
 
   /** Sequences in an epoch. */
   public long windows() {
-    return before[before.length - 1];
+    return windows.count();
   }
 
   @Override
@@ -67,18 +53,12 @@ public final class TokenBatches implements BatchSource {
 
   /** The same with another number of sequences, {@code rows}. */
   public Batch next(int rows) {
-    long[] shape = {rows, length};
-    TensorOptions int64 = new TensorOptions(ScalarType.Long);
-    Tensor inputs = torch.empty(shape, int64, null); // (B, T)
-    Tensor targets = torch.empty(shape, int64, null); // (B, T)
-    MemorySegment in = memory(inputs);
-    MemorySegment out = memory(targets);
-    long row = 8L * length;
-    for (int b = 0; b < rows; b++) {
-      readWindow(in.asSlice(b * row, row), out.asSlice(b * row, row));
-      skip(1);
-    }
-    return new Batch(inputs, targets);
+    return windows.batch(
+        rows,
+        (_, inputs, targets) -> {
+          readWindow(inputs, targets);
+          skip(1);
+        });
   }
 
   /** Passes over as many sequences, reading nothing. */
@@ -91,16 +71,10 @@ public final class TokenBatches implements BatchSource {
   private void readWindow(MemorySegment inputs, MemorySegment targets) {
     long key = Hash.mix(seed) + epoch;
     long w = new Permutation(windows(), Hash.mix(key)).at(window);
-    int s = 0;
-    while (before[s + 1] <= w) s++;
+    int s = windows.shard(w);
     long slack = (shards.tokens(s) - 1) % length;
-    long from = Math.floorMod(Hash.mix(key + s + 1), slack + 1) + (w - before[s]) * length;
-    shards.read(s, from, length, inputs);
-    shards.read(s, from + 1, length, targets);
-  }
-
-  private static MemorySegment memory(Tensor t) {
-    return MemorySegment.ofAddress(t.data_ptr().address()).reinterpret(8 * t.numel());
+    long shift = Math.floorMod(Hash.mix(key + s + 1), slack + 1);
+    windows.read(w, s, shift, inputs, targets);
   }
 
   @Override
