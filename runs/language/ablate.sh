@@ -15,6 +15,7 @@ change() { # NAME FROM TO: a configuration in which FROM is replaced
 {
   change E128 '"capacity":[0-9]*' '"capacity":128'
   for rule in innovation importance contextual random recent; do
+    echo "$whole" | grep -q "\"selection\":\"$rule\"" && continue # that is E128
     change "$rule" '"selection":"[a-z]*"' "\"selection\":\"$rule\""
   done
   job E0 "$(model bmojo-f)"
