@@ -60,6 +60,9 @@ public final class Presets {
   private static final int EIDETIC = 128;
   private static final int CHUNK = 128;
 
+  /** b of the eidetic score at first: keys from far away weigh e⁻⁴ until training finds a use. */
+  private static final double CLOSED = -4;
+
   private Presets() {}
 
   /** {@code family} at {@code size}. */
@@ -91,7 +94,9 @@ public final class Presets {
       }
       case BMOJO_F, BMOJO -> {
         EideticConfig memory =
-            family == Family.BMOJO ? EideticConfig.of(EIDETIC, CHUNK, Selection.INNOVATION) : null;
+            family == Family.BMOJO
+                ? EideticConfig.of(EIDETIC, CHUNK, Selection.CONTEXTUAL).startingAt(CLOSED)
+                : null;
         AttentionConfig attention = attention(size, WINDOW, WINDOW, 4, memory);
         MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention, true);
         // Five layers for six of the transformer's: half of what a perceptron loses is depth.
