@@ -83,7 +83,7 @@ class ModelJsonTest {
     ModelConfig config = Presets.named("bmojo-130m", 50_280);
     String json = new String(Json.bytes(ModelJson.write(config)), StandardCharsets.UTF_8);
     assertThat(json).contains("\"initialBias\" : -4.0");
-    String older = json.replaceFirst(",\\s*\"initialBias\" : -4.0", "");
+    String older = json.replaceAll(",\\s*\"initialBias\" : -4.0", "");
     ModelConfig read = parse(older);
     assertThat(read).isNotEqualTo(config);
     assertThat(new String(Json.bytes(ModelJson.write(read)), StandardCharsets.UTF_8))
