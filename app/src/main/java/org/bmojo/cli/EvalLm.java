@@ -18,6 +18,7 @@ import org.bmojo.eval.Windows;
 import org.bmojo.io.AtomicFile;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.Placement;
+import org.bmojo.report.Chart;
 import org.bmojo.sweep.Commit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -157,6 +158,7 @@ final class EvalLm implements Callable<Integer> {
       throw new BadInput(
           "--concatenate without --length", "expected the pieces' length", "Add --length 1048576");
     }
+    if (page != null) Chart.requireFonts();
     List<Windows> conventions =
         (windows.isEmpty() ? List.of("stream") : windows).stream().map(Windows::parse).toList();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {

@@ -4,12 +4,14 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Rectangle;
+import java.awt.font.FontRenderContext;
 import java.text.FieldPosition;
 import java.text.NumberFormat;
 import java.text.ParsePosition;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.bmojo.error.BadInput;
 import org.jfree.chart.ChartFactory;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.CategoryLabelPositions;
@@ -231,6 +233,24 @@ public final class Chart {
     axis.setTickMarkPaint(INK);
   }
 
+  /**
+   * Asks for what text in a plot is measured with; to be called before the work whose result is to
+   * be drawn.
+   *
+   * @throws BadInput if this machine has no fonts, as small containers have none
+   */
+  public static void requireFonts() {
+    try {
+      var metrics = new FontRenderContext(null, true, true);
+      new Font(Font.SANS_SERIF, Font.PLAIN, 13).getStringBounds("loss", metrics);
+    } catch (RuntimeException | LinkageError e) { // All that AWT says is "Fontconfig head is null".
+      throw new BadInput(
+          "no fonts here to draw plots with (%s)".formatted(e.getMessage()),
+          "expected fontconfig and one font",
+          "Install them (Debian: fontconfig and fonts-dejavu-core), or leave the page out");
+    }
+  }
+
   private static String svg(JFreeChart chart, Plot plot) {
     Color nothing = new Color(0, 0, 0, 0);
     chart.setBackgroundPaint(nothing);
@@ -243,6 +263,7 @@ public final class Chart {
       legend.setItemFont(new Font(Font.SANS_SERIF, Font.PLAIN, 13));
       legend.setFrame(BlockBorder.NONE);
     }
+    requireFonts();
     SVGGraphics2D graphics = new SVGGraphics2D(WIDTH, HEIGHT);
     graphics.setRenderingHint(JFreeChart.KEY_SUPPRESS_SHADOW_GENERATION, true);
     graphics.setRenderingHint(

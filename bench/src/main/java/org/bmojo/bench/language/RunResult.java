@@ -15,8 +15,8 @@ import tools.jackson.databind.json.JsonMapper;
 record RunResult(String name, Path folder) {
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
-  /** Updates over which a loss is averaged: one batch says little. */
-  private static final int SMOOTH = 50;
+  /** Tokens over which a loss is averaged, 50 updates of the comparison: one batch says little. */
+  private static final int SMOOTH = 50 * 16 * 2048;
 
   /** An update: tokens and seconds until then, and its loss. */
   record Update(long tokens, double seconds, double loss, double rate) {}
@@ -53,14 +53,18 @@ record RunResult(String name, Path folder) {
     return updates;
   }
 
-  /** Mean losses of {@value #SMOOTH} updates each. */
+  /** Mean losses of {@value #SMOOTH} tokens each. */
   List<Update> smoothed() {
-    List<Update> all = updates(), smooth = new ArrayList<>();
-    for (int to = SMOOTH; to <= all.size(); to += SMOOTH) {
-      Update last = all.get(to - 1);
-      double mean =
-          all.subList(to - SMOOTH, to).stream().mapToDouble(Update::loss).average().orElse(0);
-      smooth.add(new Update(last.tokens, last.seconds, mean, last.rate));
+    List<Update> smooth = new ArrayList<>();
+    long before = 0, from = 0;
+    double nats = 0;
+    for (Update u : updates()) {
+      nats += u.loss * (u.tokens - before);
+      before = u.tokens;
+      if (u.tokens - from < SMOOTH) continue;
+      smooth.add(new Update(u.tokens, u.seconds, nats / (u.tokens - from), u.rate));
+      from = u.tokens;
+      nats = 0;
     }
     return smooth;
   }
