@@ -45,7 +45,8 @@ public interface GatedRidge {
    *
    * @param q (B, T, H, D)
    * @param k (B, T, H, D)
-   * @param g (B, T, H) logarithm of the decay, at most 0; float32 or float64
+   * @param g (B, T, H) logarithm of the decay, at most 0, −∞ where a document begins; float32 or
+   *     float64
    * @param initial (B, H, D, D) symmetric M before the first token, float32 or float64; null is
    *     zero
    */

@@ -24,7 +24,8 @@ public interface Ssd {
    * @param q (B, T, H, N)
    * @param k (B, T, H, N)
    * @param v (B, T, H, P)
-   * @param g (B, T, H) logarithm of the decay, at most 0; float32 or float64
+   * @param g (B, T, H) logarithm of the decay, at most 0, −∞ where a document begins; float32 or
+   *     float64
    * @param initial (B, H, N, P) state before the first token, float32 or float64; null is zero
    */
   record Inputs(Tensor q, Tensor k, Tensor v, Tensor g, @Nullable Tensor initial) {
