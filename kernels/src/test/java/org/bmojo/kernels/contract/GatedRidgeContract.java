@@ -34,7 +34,14 @@ abstract class GatedRidgeContract {
         .flatMap(HeadScanCase::all)
         .map(c ->
             new HeadScanCase(
-                c.type(), c.batch(), c.tokens(), c.heads(), c.states(), c.states(), c.carried()));
+                c.type(),
+                c.batch(),
+                c.tokens(),
+                c.heads(),
+                c.states(),
+                c.states(),
+                c.carried(),
+                c.packed()));
   }
 
   /** The iteration as hmf.md writes it, on matrices formed one by one. */

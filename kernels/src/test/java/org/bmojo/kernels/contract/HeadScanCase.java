@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.bmojo.kernels.op.Documents;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param states N, rows of the state
  * @param values P, its columns
  * @param carried a state in and a gradient back, or neither
+ * @param packed whether rows hold several documents
  */
 record HeadScanCase(
     ScalarType type,
@@ -28,7 +30,18 @@ record HeadScanCase(
     long heads,
     long states,
     long values,
-    boolean carried) {
+    boolean carried,
+    boolean packed) {
+  HeadScanCase(
+      ScalarType type,
+      long batch,
+      long tokens,
+      long heads,
+      long states,
+      long values,
+      boolean carried) {
+    this(type, batch, tokens, heads, states, values, carried, false);
+  }
 
   /** Around a chunk of 64, at it, and far from it. */
   static Stream<HeadScanCase> all(ScalarType type) {
@@ -38,7 +51,10 @@ record HeadScanCase(
         new HeadScanCase(type, 1, 63, 2, 8, 8, false),
         new HeadScanCase(type, 2, 64, 1, 4, 6, true),
         new HeadScanCase(type, 1, 65, 2, 7, 3, true),
-        new HeadScanCase(type, 1, 207, 2, 6, 5, true));
+        new HeadScanCase(type, 1, 207, 2, 6, 5, true),
+        new HeadScanCase(type, 4, 13, 3, 5, 4, true, true),
+        new HeadScanCase(type, 4, 67, 1, 4, 6, false, true),
+        new HeadScanCase(type, 2, 130, 2, 7, 3, true, true));
   }
 
   long sum() {
@@ -53,10 +69,18 @@ record HeadScanCase(
     t.put("k", unit(draw.normal(batch, tokens, heads, states)));
     t.put("v", draw.normal(batch, tokens, heads, values));
     t.put("beta", draw.uniform(0.05, 0.95, batch, tokens, heads));
-    t.put("g", draw.uniformState(-0.4, -0.01, batch, tokens, heads));
+    t.put("g", forgetting(draw.uniformState(-0.4, -0.01, batch, tokens, heads)));
     if (carried) t.put("initial", draw.normalState(batch, heads, states, values));
     return t;
   }
+
+  private Tensor forgetting(Tensor g) {
+    if (!packed) return g;
+    Tensor firsts = Documents.firsts(DocumentCuts.begin(batch, tokens, tokens)).to(g.device(), BOOL);
+    return g.masked_fill(firsts.unsqueeze(-1), scalar(Double.NEGATIVE_INFINITY));
+  }
+
+  private static final ScalarType BOOL = ScalarType.Bool;
 
   @Nullable Tensor dLast(Room room, long rows, long columns) {
     return carried ? room.draw(7, type).normalState(batch, heads, rows, columns) : null;
