@@ -67,7 +67,8 @@ public final class GatedDeltaNet implements Ssm {
   }
 
   @Override
-  public Var forward(Tape tape, Var x, @Nullable SsmState state) {
+  public Var forward(
+      Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       HeadProjections.State inputs = own == null ? null : own.inputs;
@@ -76,15 +77,17 @@ public final class GatedDeltaNet implements Ssm {
       Var strength =
           TorchFunction.apply(tape, t -> t[0].sigmoid().mul(scalar(reach)), beta.forward(tape, x));
       Var steps = decay.steps(tape, rate.forward(tape, x), 0, Double.POSITIVE_INFINITY);
-      Var q = unit(tape, projections.queries(tape, x, inputs));
+      Var g = decay.logDecay(tape, steps);
+      if (packing != null) g = packing.forgetting(tape, g);
+      Var q = unit(tape, projections.queries(tape, x, packing, inputs));
       Var y =
           StateOps.gatedDelta(
               tape,
               Ops.scale(tape, q, 1 / Math.sqrt(dim)),
-              unit(tape, projections.keys(tape, x, inputs)),
-              projections.values(tape, x, inputs),
+              unit(tape, projections.keys(tape, x, packing, inputs)),
+              projections.values(tape, x, packing, inputs),
               strength,
-              decay.logDecay(tape, steps),
+              g,
               own == null ? null : own.delta);
       Var out = projections.output(tape, y, x);
       scope.keep(out.value());

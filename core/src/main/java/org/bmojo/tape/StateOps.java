@@ -28,15 +28,20 @@ public final class StateOps {
     return state == null ? null : state.get();
   }
 
-  /** {@link CausalConv} with {@code state} (B, K−1, I); {@code bias} may be null. */
+  /** {@link CausalConv} with {@code state} (B, K−1, I); {@code bias} and {@code begin} may be null. */
   public static Var causalConv(
-      Tape tape, Var x, Var weight, @Nullable Var bias, @Nullable Owned state) {
-    if (state != null && steps(tape, x.value(), state)) {
+      Tape tape,
+      Var x,
+      Var weight,
+      @Nullable Var bias,
+      @Nullable Owned state,
+      @Nullable Tensor begin) {
+    if (state != null && begin == null && steps(tape, x.value(), state)) {
       Tensor b = bias == null ? null : bias.value();
       var in = new CausalConv.Inputs(x.value(), weight.value(), b, null);
       return Var.constant(Kernels.of(x.value()).causalConv().step(in, state.get()));
     }
-    KernelOps.WithState out = KernelOps.causalConv(tape, x, weight, bias, of(state));
+    KernelOps.WithState out = KernelOps.causalConv(tape, x, weight, bias, of(state), begin);
     if (state != null) state.set(out.last());
     return out.y();
   }
