@@ -36,8 +36,7 @@ public final class TokenBatches implements BatchSource {
    * @param separate whether batches tell where documents begin, so that they know nothing of each
    *     other
    */
-  public TokenBatches(
-      TokenShards shards, int batch, int length, long seed, boolean separate) {
+  public TokenBatches(TokenShards shards, int batch, int length, long seed, boolean separate) {
     this.shards = shards;
     this.batch = batch;
     this.length = length;

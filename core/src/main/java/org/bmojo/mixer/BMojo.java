@@ -136,8 +136,7 @@ public final class BMojo implements Names.Named {
    *
    * @param packing where they begin; null for one document a row
    */
-  public Var forward(
-      Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
     expect("layer", "x", x.value(), state == null ? ANY : state.batch(), ANY, ANY);
     if (x.value().numel() == 0) {
       throw new BadInput("no tokens", "expected at least one", "Pass a sequence");
@@ -214,7 +213,7 @@ public final class BMojo implements Names.Named {
     }
     if (past != null) past.put(start, nearK, v, fading);
     Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
-    Tensor begin = packing == null ? null : packing.begin();
+    Tensor begin = Packing.begin(packing);
     MemoryAttention.Geometry at = p.geometry(start);
     Var heads =
         fading == null || fadingQ == null

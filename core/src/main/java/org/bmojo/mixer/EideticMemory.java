@@ -194,13 +194,8 @@ final class EideticMemory implements Names.Named {
         all = cat(1, tailScores, fresh);
       }
       EideticSelect select = Kernels.of(k.value()).eideticSelect();
-      var chosen = select.forward(
-              rule,
-              all,
-              start,
-              keptPositions,
-              keptScores,
-              packing == null ? null : packing.begin());
+      var chosen =
+          select.forward(rule, all, start, keptPositions, keptScores, Packing.begin(packing));
       Tensor rows = chosen.rows(); // (B, M, E)
       if (state == null) {
         // No past: the sequence's own rows are all there is, and empty slots read row 0.

@@ -67,8 +67,7 @@ public final class GatedDeltaNet implements Ssm {
   }
 
   @Override
-  public Var forward(
-      Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       HeadProjections.State inputs = own == null ? null : own.inputs;
@@ -77,8 +76,6 @@ public final class GatedDeltaNet implements Ssm {
       Var strength =
           TorchFunction.apply(tape, t -> t[0].sigmoid().mul(scalar(reach)), beta.forward(tape, x));
       Var steps = decay.steps(tape, rate.forward(tape, x), 0, Double.POSITIVE_INFINITY);
-      Var g = decay.logDecay(tape, steps);
-      if (packing != null) g = packing.forgetting(tape, g);
       Var q = unit(tape, projections.queries(tape, x, packing, inputs));
       Var y =
           StateOps.gatedDelta(
@@ -87,8 +84,9 @@ public final class GatedDeltaNet implements Ssm {
               unit(tape, projections.keys(tape, x, packing, inputs)),
               projections.values(tape, x, packing, inputs),
               strength,
-              g,
-              own == null ? null : own.delta);
+              decay.logDecay(tape, steps),
+              own == null ? null : own.delta,
+              Packing.begin(packing));
       Var out = projections.output(tape, y, x);
       scope.keep(out.value());
       return out;

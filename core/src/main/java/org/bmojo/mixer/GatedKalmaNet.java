@@ -78,8 +78,7 @@ public final class GatedKalmaNet implements Ssm {
   }
 
   @Override
-  public Var forward(
-      Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       HeadProjections.State inputs = own == null ? null : own.inputs;
@@ -94,18 +93,16 @@ public final class GatedKalmaNet implements Ssm {
       Var steps = decay.steps(tape, rate.forward(tape, x), 0, Double.POSITIVE_INFINITY);
       Var never = Var.constant(zeros(steps.value(), steps.value().shape()));
       Var g = config.forgets() ? decay.logDecay(tape, steps) : never;
-      if (packing != null) {
-        never = packing.forgetting(tape, never);
-        g = packing.forgetting(tape, g);
-      }
+      Tensor begin = Packing.begin(packing);
       if (config.iterations() > 0) {
         var solver =
             new GatedRidge.Solver(config.ridge(), config.iterations(), config.throughLambda());
         Var ofMatrix = config.matrixForgets() ? g : never;
-        Var z = StateOps.gatedRidge(tape, solver, q, k, ofMatrix, own == null ? null : own.gram);
+        Var z =
+            StateOps.gatedRidge(tape, solver, q, k, ofMatrix, own == null ? null : own.gram, begin);
         q = alpha == null ? z : mixed(tape, q, z, alpha.forward(tape, x));
       }
-      Var read = StateOps.ssd(tape, q, k, v, g, own == null ? null : own.memory);
+      Var read = StateOps.ssd(tape, q, k, v, g, own == null ? null : own.memory, begin);
       if (config.scaled()) {
         read = Ops.scale(tape, read, 1 / Math.sqrt(config.heads().headDim()));
       }

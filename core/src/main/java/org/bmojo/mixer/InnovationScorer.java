@@ -56,8 +56,7 @@ final class InnovationScorer implements Scorer {
   }
 
   /** y_{j−1}, which a document's first token does not have. */
-  private static Var before(
-      Tape tape, Var y, @Nullable Tensor last, @Nullable Packing packing) {
+  private static Var before(Tape tape, Var y, @Nullable Tensor last, @Nullable Packing packing) {
     Var delayed = Ops.delay(tape, y, last);
     if (packing == null) return delayed;
     return TorchFunction.apply(tape, t -> packing.own(t[0], 1), delayed);

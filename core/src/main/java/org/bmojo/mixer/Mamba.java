@@ -109,8 +109,7 @@ public final class Mamba implements Ssm {
   }
 
   @Override
-  public Var forward(
-      Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       Projected in = project(tape, x);
@@ -128,7 +127,7 @@ public final class Mamba implements Ssm {
               in.z,
               dtBias,
               own == null ? null : own.scan.get(),
-              packing == null ? null : packing.begin());
+              Packing.begin(packing));
       if (own != null) own.scan.set(scanned.last());
       Var y = outProj.forward(tape, scanned.y());
       scope.keep(y.value());

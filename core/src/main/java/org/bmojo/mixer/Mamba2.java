@@ -108,8 +108,7 @@ public final class Mamba2 implements Ssm {
   }
 
   @Override
-  public Var forward(
-      Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       long inner = config.inner(), convolved = config.convolved();
@@ -121,7 +120,6 @@ public final class Mamba2 implements Ssm {
       Var raw = Ops.columns(tape, all, inner + convolved, config.heads());
       Var steps = decay.steps(tape, raw, config.minStep(), config.maxStep());
       Var g = decay.logDecay(tape, steps);
-      if (packing != null) g = packing.forgetting(tape, g);
 
       Var input = heads(tape, mixed, Part.INPUT); // (B, T, H, P)
       Var weighted =
@@ -137,7 +135,8 @@ public final class Mamba2 implements Ssm {
               heads(tape, mixed, Part.KEY),
               weighted,
               g,
-              own == null ? null : own.scan);
+              own == null ? null : own.scan,
+              Packing.begin(packing));
       Var y =
           TorchFunction.apply(
               tape,

@@ -4,10 +4,8 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.List;
 import org.bmojo.kernels.op.Documents;
-import org.bmojo.tape.Tape;
-import org.bmojo.tape.TorchFunction;
-import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Rows that hold several documents, which are not to know of each other: where each begins, in the
@@ -27,11 +25,9 @@ public record Packing(Tensor begin, Tensor firsts) {
     return List.of(begin, firsts);
   }
 
-  /** Logarithms of decays (B, T, H), −∞ where a document begins: nothing is left from before. */
-  Var forgetting(Tape tape, Var logDecay) {
-    Tensor where = firsts.unsqueeze(-1);
-    return TorchFunction.apply(
-        tape, t -> t[0].masked_fill(where, scalar(Double.NEGATIVE_INFINITY)), logDecay);
+  /** The bare tensor, as operations take it. */
+  static @Nullable Tensor begin(@Nullable Packing packing) {
+    return packing == null ? null : packing.begin;
   }
 
   /** What tokens (B, T, d) were handed from {@code back} tokens ago; zero from another document. */

@@ -44,7 +44,7 @@ record ShortConvolution(Parameter weight, @Nullable Parameter bias) implements N
 
   /** (B, T, I) → (B, T, I). */
   Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable Owned state) {
-    Tensor begin = packing == null ? null : packing.begin();
+    Tensor begin = Packing.begin(packing);
     return StateOps.causalConv(tape, x, weight, bias, state, begin);
   }
 

@@ -200,8 +200,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    *
    * @param begin as {@link Batch#begin} tells; null for one document a row
    */
-  public Var hidden(
-      Tape tape, Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
+  public Var hidden(Tape tape, Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
       Packing packing = begin == null ? null : Packing.of(there(begin, ScalarType.Int));

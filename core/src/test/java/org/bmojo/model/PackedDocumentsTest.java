@@ -56,8 +56,7 @@ class PackedDocumentsTest {
         new Mamba2Config(
             4, 4, 6, 4, 2, 2, 4, true, false, 2, 1e-5, false, 0, 0, Double.POSITIVE_INFINITY);
     SsmConfig delta = new GatedDeltaNetConfig(heads, true);
-    SsmConfig kalma =
-        new GatedKalmaNetConfig(heads, 20, 0.02, true, true, true, true, true, true);
+    SsmConfig kalma = new GatedKalmaNetConfig(heads, 20, 0.02, true, true, true, true, true, true);
     for (SsmConfig ssm : List.of(mamba2, delta, kalma)) {
       String name = ssm.getClass().getSimpleName();
       EideticConfig eidetic = EideticConfig.of(4, 3, Selection.COMBINED);

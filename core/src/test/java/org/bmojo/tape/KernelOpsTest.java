@@ -114,7 +114,8 @@ class KernelOpsTest {
               "selectiveScan after a past",
               (tape, in) ->
                   KernelOps.selectiveScan(
-                          tape, in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], initial, null)
+                          tape, in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], initial,
+                          null)
                       .y(),
               in -> scanned(in, initial))
           .check(

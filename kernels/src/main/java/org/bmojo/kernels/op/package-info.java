@@ -18,8 +18,7 @@
  * along a row, and a token with {@code begin[b][t] = t} begins a document. What is older than
  * {@code begin} does not exist for a token: recurrences begin from nothing, convolutions read
  * zeros, no key is seen, and no gradient passes. A null {@code begin} is one document, however old,
- * and costs nothing. Operations that are given their decay ({@link Ssd}, {@link GatedDelta}, {@link
- * GatedRidge}) take −∞ as its logarithm where a document begins.
+ * and costs nothing. A step's one token begins none.
  *
  * <p>Memory: results belong to the caller's innermost {@link org.bmojo.kernels.torch.Scope};
  * temporaries never leave the call. Nothing an operation is given is changed, except the states

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.bmojo.kernels.op.Documents;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -69,18 +70,25 @@ record HeadScanCase(
     t.put("k", unit(draw.normal(batch, tokens, heads, states)));
     t.put("v", draw.normal(batch, tokens, heads, values));
     t.put("beta", draw.uniform(0.05, 0.95, batch, tokens, heads));
-    t.put("g", forgetting(draw.uniformState(-0.4, -0.01, batch, tokens, heads)));
+    t.put("g", draw.uniformState(-0.4, -0.01, batch, tokens, heads));
     if (carried) t.put("initial", draw.normalState(batch, heads, states, values));
     return t;
   }
 
-  private Tensor forgetting(Tensor g) {
-    if (!packed) return g;
-    Tensor firsts = Documents.firsts(DocumentCuts.begin(batch, tokens, tokens)).to(g.device(), BOOL);
-    return g.masked_fill(firsts.unsqueeze(-1), scalar(Double.NEGATIVE_INFINITY));
+  /** Where documents begin; null for one a row. */
+  @Nullable Tensor begin(Room room) {
+    if (!packed) return null;
+    return DocumentCuts.begin(batch, tokens, tokens).to(new Device(room.device()), INT);
   }
 
-  private static final ScalarType BOOL = ScalarType.Bool;
+  /** The same logarithms, as a recurrence that knows of no documents wants them. */
+  Tensor forgetting(Tensor g) {
+    if (!packed) return g;
+    Tensor firsts = Documents.firsts(DocumentCuts.begin(batch, tokens, tokens)).unsqueeze(-1);
+    return g.masked_fill(firsts, scalar(Double.NEGATIVE_INFINITY));
+  }
+
+  private static final ScalarType INT = ScalarType.Int;
 
   @Nullable Tensor dLast(Room room, long rows, long columns) {
     return carried ? room.draw(7, type).normalState(batch, heads, rows, columns) : null;
@@ -100,8 +108,9 @@ record HeadScanCase(
   }
 
   /** S_t = exp(g)·S + k uᵀ with u = v, or the delta rule's; token by token. */
-  static List<Tensor> compose(Map<String, Tensor> in, boolean delta) {
-    Tensor q = get(in, "q"), k = get(in, "k"), v = get(in, "v"), g = get(in, "g");
+  List<Tensor> compose(Map<String, Tensor> in, boolean delta) {
+    Tensor q = get(in, "q"), k = get(in, "k"), v = get(in, "v");
+    Tensor g = forgetting(get(in, "g"));
     Tensor s = in.get("initial");
     if (s == null)
       s = k.select(1, 0).unsqueeze(-1).mul(v.select(1, 0).unsqueeze(-2)).mul(scalar(0));
