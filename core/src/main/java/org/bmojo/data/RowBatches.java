@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.Scalar;
  */
 public final class RowBatches implements BatchSource {
   private final int batch; // B
+  private final int length; // T
 
   private final ShardWindows windows;
 
@@ -39,6 +40,7 @@ public final class RowBatches implements BatchSource {
    */
   public RowBatches(TokenShards shards, int batch, int length, boolean separate) {
     this.batch = batch;
+    this.length = length;
     windows = new ShardWindows(shards, batch, length, separate);
     if (steps() > 0) return;
     throw new BadInput(
@@ -61,7 +63,8 @@ public final class RowBatches implements BatchSource {
               long window = (row.number() + epoch) % batch * steps() + step;
               windows.read(window, windows.shard(window), 0, row);
             });
-    if (step == 0 && next.begin() != null) next.begin().clamp_min_(new Scalar(0));
+    // What a row held before its run began is another text, whatever the document.
+    if (next.begin() != null) next.begin().clamp_min_(new Scalar(-step * length));
     if (++step == steps()) {
       step = 0;
       epoch++;
