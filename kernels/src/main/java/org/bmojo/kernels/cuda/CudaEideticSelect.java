@@ -47,6 +47,7 @@ public final class CudaEideticSelect implements EideticSelect {
               door.state("scores", scores),
               door.index("kept positions", keptPositions),
               door.state("kept scores", keptScores),
+              door.beginOrNull(begin),
               positions,
               rows,
               recent,
