@@ -123,8 +123,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     long row = (first + start + map_token) * N;
     next_map.fetch<STATE_VECTOR>(
         (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
-    if (PACKED && threadIdx.x < BACKWARD && start + threadIdx.x < tokens)
-      next_first = begin[first + start + threadIdx.x] == start + threadIdx.x;
+    if (PACKED && threadIdx.x < BACKWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < tokens && begin[first + t] == t;
+    }
     const float* from = checkpoints + checkpoint(index, tokens) + lane;
     EACH for (int s = 0; s < STATES; s++) {
       int n = warp * STATES + s;

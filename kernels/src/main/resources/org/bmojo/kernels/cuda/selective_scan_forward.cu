@@ -107,8 +107,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     bool inside = start + map_token < tokens;
     next_b.fetch<STATE_VECTOR>(b + row, map_state, N, inside);
     next_c.fetch<STATE_VECTOR>(c + row, map_state, N, inside);
-    if (PACKED && threadIdx.x < FORWARD && start + threadIdx.x < tokens)
-      next_first = begin[first + start + threadIdx.x] == start + threadIdx.x;
+    if (PACKED && threadIdx.x < FORWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < tokens && begin[first + t] == t;
+    }
   };
 
   fetch_tile(0);
