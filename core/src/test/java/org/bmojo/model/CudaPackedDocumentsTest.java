@@ -34,8 +34,7 @@ class CudaPackedDocumentsTest {
   })
   void documentsKnowNothingOfEachOther(String name, String precision) {
     try (Scope _ = new Scope();
-        LanguageModel model =
-            LanguageModel.create(SmallPresets.named(name, VOCABULARY), 1)) {
+        LanguageModel model = LanguageModel.create(SmallPresets.named(name, VOCABULARY), 1)) {
       model.place(Placement.of("cuda", precision), true);
       long[] ids = ids(1);
       Tensor packed = model.logits(row(ids), begin(), null).cpu();
