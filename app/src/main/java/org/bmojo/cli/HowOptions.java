@@ -15,6 +15,21 @@ final class HowOptions {
     SKIP
   }
 
+  /** What documents of one row know of each other. */
+  enum Documents {
+    JOINED,
+    SEPARATE
+  }
+
+  @Option(
+      names = "--documents",
+      paramLabel = "HOW",
+      description =
+          "Documents that share a sequence: ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE}). Separate"
+              + " ones see nothing of each other: windows end and memory is empty where one begins,"
+              + " with the id that ended the one before. A resumed run must be told again.")
+  Documents documents = Documents.JOINED;
+
   @Option(
       names = "--guard",
       paramLabel = "POLICY",
@@ -95,6 +110,7 @@ final class HowOptions {
         recompute,
         tensorboard,
         badShards == BadShards.SKIP,
+        documents == Documents.SEPARATE,
         group,
         new TrainingRun.Lengths(carry, reset, leastWindow));
   }

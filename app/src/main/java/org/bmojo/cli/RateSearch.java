@@ -67,7 +67,8 @@ final class RateSearch {
       model.place(how.placement(), true);
       model.recompute(how.recompute());
       TokenBatches data =
-          new TokenBatches(shards, settings.batch(), settings.context(), settings.seed());
+          new TokenBatches(
+              shards, settings.batch(), settings.context(), settings.seed(), how.separate());
       return RateFinder.ramp(model, settings.optimizer(), data, FROM, TO, STEPS);
     }
   }

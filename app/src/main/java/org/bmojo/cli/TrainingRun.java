@@ -48,6 +48,7 @@ final class TrainingRun implements AutoCloseable {
    * @param recompute whether blocks run again in the backward pass
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
+   * @param separate whether documents that share a row know nothing of each other
    * @param group the processes that train together; null for one alone
    * @param lengths what prepares the model for more than it is trained on
    */
@@ -57,10 +58,11 @@ final class TrainingRun implements AutoCloseable {
       boolean recompute,
       boolean tensorboard,
       boolean skipBadShards,
+      boolean separate,
       @Nullable Group group,
       Lengths lengths) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false, null, Lengths.PLAIN);
+      return new How(placement, Guard.STANDARD, false, false, false, false, null, Lengths.PLAIN);
     }
 
     /** Which process this is. */
@@ -129,9 +131,12 @@ final class TrainingRun implements AutoCloseable {
     long seed = settings.seed();
     data =
         lengths.carry
-            ? Updates.of(new RowBatches(shards, rows, context), accumulation)
+            ? Updates.of(new RowBatches(shards, rows, context, how.separate()), accumulation)
             : new RankBatches(
-                new TokenBatches(shards, rows, context, seed), ranks, rows, accumulation);
+                new TokenBatches(shards, rows, context, seed, how.separate()),
+                ranks,
+                rows,
+                accumulation);
     memory = lengths.carry ? new CarriedMemory(model, lengths.reset, seed) : null;
     Trainable trained = memory == null ? model : memory;
     if (lengths.leastWindow != 1) {

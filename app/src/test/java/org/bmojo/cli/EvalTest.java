@@ -171,7 +171,12 @@ class EvalTest {
     Object[] recipe = {"--carry-state", "--reset", 0.5, "--random-window", 0.25};
     Cli cli = train(plus(plus(most, "--model", "bmojo-tiny"), recipe));
     assertThat(cli.exitCode()).as(cli.err()).isZero();
+    most[1] = home.resolve("separate");
+    Object[] apart = {"--model", "bmojo-tiny", "--documents", "separate"};
+    Cli separate = train(plus(plus(most, apart), recipe));
+    assertThat(separate.exitCode()).as(separate.err()).isZero();
     most[1] = home.resolve("other");
+    assertRefused(train(plus(most, "--documents", "mixed")), "JOINED, SEPARATE");
     assertRefused(train(plus(most, "--reset", 0.5)), "--carry-state");
     assertRefused(train(plus(most, "--carry-state", "--recompute")), "cannot be run twice");
     assertRefused(train(plus(most, "--random-window", 2)), "expected shares");

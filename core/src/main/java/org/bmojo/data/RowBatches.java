@@ -1,6 +1,7 @@
 package org.bmojo.data;
 
 import org.bmojo.error.BadInput;
+import org.bytedeco.pytorch.Scalar;
 
 /**
  * Batches whose rows go on where they were in the batch before, for models that carry their memory
@@ -12,6 +13,7 @@ import org.bmojo.error.BadInput;
  */
 public final class RowBatches implements BatchSource {
   private final int batch; // B
+  private final int length; // T
 
   private final ShardWindows windows;
 
@@ -27,8 +29,19 @@ public final class RowBatches implements BatchSource {
    * @throws BadInput if the shards have less than B windows of T + 1 tokens
    */
   public RowBatches(TokenShards shards, int batch, int length) {
+    this(shards, batch, length, false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param separate whether batches tell where documents begin, so that they know nothing of each
+   *     other; where a row goes on with another text, a document begins
+   */
+  public RowBatches(TokenShards shards, int batch, int length, boolean separate) {
     this.batch = batch;
-    windows = new ShardWindows(shards, batch, length);
+    this.length = length;
+    windows = new ShardWindows(shards, batch, length, separate);
     if (steps() > 0) return;
     throw new BadInput(
         "the text has " + shards.tokens() + " tokens",
@@ -46,10 +59,12 @@ public final class RowBatches implements BatchSource {
     Batch next =
         windows.batch(
             batch,
-            (row, inputs, targets) -> {
-              long window = (row + epoch) % batch * steps() + step;
-              windows.read(window, windows.shard(window), 0, inputs, targets);
+            row -> {
+              long window = (row.number() + epoch) % batch * steps() + step;
+              windows.read(window, windows.shard(window), 0, row);
             });
+    // What a row held before its run began is another text, whatever the document.
+    if (next.begin() != null) next.begin().clamp_min_(new Scalar(-step * length));
     if (++step == steps()) {
       step = 0;
       epoch++;

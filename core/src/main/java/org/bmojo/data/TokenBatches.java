@@ -1,6 +1,5 @@
 package org.bmojo.data;
 
-import java.lang.foreign.MemorySegment;
 import org.bmojo.error.BadInput;
 
 /**
@@ -28,11 +27,21 @@ public final class TokenBatches implements BatchSource {
    * @throws BadInput if no shard has T + 1 tokens
    */
   public TokenBatches(TokenShards shards, int batch, int length, long seed) {
+    this(shards, batch, length, seed, false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param separate whether batches tell where documents begin, so that they know nothing of each
+   *     other
+   */
+  public TokenBatches(TokenShards shards, int batch, int length, long seed, boolean separate) {
     this.shards = shards;
     this.batch = batch;
     this.length = length;
     this.seed = seed;
-    windows = new ShardWindows(shards, batch, length);
+    windows = new ShardWindows(shards, batch, length, separate);
     if (windows() == 0) {
       throw new BadInput(
           "the text has " + shards.tokens() + " tokens",
@@ -55,8 +64,8 @@ public final class TokenBatches implements BatchSource {
   public Batch next(int rows) {
     return windows.batch(
         rows,
-        (_, inputs, targets) -> {
-          readWindow(inputs, targets);
+        row -> {
+          readWindow(row);
           skip(1);
         });
   }
@@ -68,13 +77,13 @@ public final class TokenBatches implements BatchSource {
     window = next % windows();
   }
 
-  private void readWindow(MemorySegment inputs, MemorySegment targets) {
+  private void readWindow(ShardWindows.Row row) {
     long key = Hash.mix(seed) + epoch;
     long w = new Permutation(windows(), Hash.mix(key)).at(window);
     int s = windows.shard(w);
     long slack = (shards.tokens(s) - 1) % length;
     long shift = Math.floorMod(Hash.mix(key + s + 1), slack + 1);
-    windows.read(w, s, shift, inputs, targets);
+    windows.read(w, s, shift, row);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.bmojo.data;
 
 import static java.lang.foreign.ValueLayout.JAVA_CHAR_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
@@ -25,6 +26,9 @@ final class TokenShard {
   private static final ValueLayout.OfChar U16 = JAVA_CHAR_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt U32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfLong U64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  /** Further back than any memory that a row goes on from. */
+  private static final long FARTHEST = -(1L << 30);
 
   private final Path file;
   private final ShardHeader header;
@@ -103,6 +107,29 @@ final class TokenShard {
       ids[k] = two ? tokens.getAtIndex(U16, from + k) : tokens.getAtIndex(U32, from + k);
     }
     return ids;
+  }
+
+  /**
+   * Where the documents of {@code count} tokens from {@code from} on begin, int32 at {@code into}:
+   * counted from {@code from}, negative where before it. The id that ends a document is the first
+   * token of the next, as it is when a text is generated from nothing.
+   */
+  void begins(long from, int count, MemorySegment into) {
+    long documents = header.documents(), low = 0, high = documents - 1;
+    while (low < high) { // the last document that begins at `from` or before
+      long middle = (low + high + 1) >>> 1;
+      if (begin(middle) <= from) low = middle;
+      else high = middle - 1;
+    }
+    long begin = begin(low), next = low + 1;
+    for (int i = 0; i < count; i++) {
+      while (next < documents && begin(next) <= from + i) begin = begin(next++);
+      into.setAtIndex(JAVA_INT, i, (int) Math.max(begin - from, FARTHEST));
+    }
+  }
+
+  private long begin(long document) {
+    return document == 0 ? 0 : index.get(U64, 16 * (document - 1)) - 1;
   }
 
   /** Bytes of text in one document. */

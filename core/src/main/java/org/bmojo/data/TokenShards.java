@@ -251,6 +251,14 @@ public final class TokenShards implements AutoCloseable {
     shards.get(shard).read(from, count, into);
   }
 
+  /**
+   * Where the documents of tokens of one shard begin, int32 at {@code into}: counted from {@code
+   * from}, negative where before it.
+   */
+  void begins(int shard, long from, int count, MemorySegment into) {
+    shards.get(shard).begins(from, count, into);
+  }
+
   /** Unmaps the files; nothing may be read any more. */
   @Override
   public void close() {

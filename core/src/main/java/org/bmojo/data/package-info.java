@@ -14,6 +14,11 @@
  * with targets {@code ⏎ a}, inputs {@code a b} with targets {@code b ⏎}. Every token but the first
  * is a target once an epoch.
  *
+ * <p>Documents of one row may know of each other, as above, or not: batches then tell where each
+ * begins. It begins with the ⏎ of the one before, which is what a text is generated from, so that
+ * no token is predicted from another document: in {@code a b ⏎ c} the last two are one, and of it
+ * {@code c} is predicted from ⏎ alone.
+ *
  * <p>Start with {@link org.bmojo.data.TokenShards#write} and {@link org.bmojo.data.TokenBatches}.
  */
 @NullMarked

@@ -128,13 +128,22 @@ public final class BMojo implements Names.Named {
    * @throws BadInput if x is empty or of another batch than the state
    */
   public Var forward(Tape tape, Var x, @Nullable MixerState state) {
+    return forward(tape, x, null, state);
+  }
+
+  /**
+   * The same of rows that hold several documents.
+   *
+   * @param packing where they begin; null for one document a row
+   */
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
     expect("layer", "x", x.value(), state == null ? ANY : state.batch(), ANY, ANY);
     if (x.value().numel() == 0) {
       throw new BadInput("no tokens", "expected at least one", "Pass a sequence");
     }
     try (Scope scope = new Scope()) {
-      Var y = ssm == null ? null : ssm.forward(tape, x, state == null ? null : state.ssm);
-      Var out = projections == null ? y : attend(tape, x, y, projections, state);
+      Var y = ssm == null ? null : ssm.forward(tape, x, packing, state == null ? null : state.ssm);
+      Var out = projections == null ? y : attend(tape, x, y, projections, packing, state);
       if (out == null) throw new IllegalStateException("a layer has an ssm or attention");
       if (y != null && config.stateOutput()) out = Ops.add(tape, out, y);
       if (state != null) state.positions.advance(x.value().size(1));
@@ -145,14 +154,20 @@ public final class BMojo implements Names.Named {
 
   /** Attention alone, over outputs of a state space that are given: for comparison with others. */
   static Var attendGiven(Tape tape, Projections p, Var x, Var y) {
-    return new BMojo(p).attend(tape, x, y, p, null);
+    return new BMojo(p).attend(tape, x, y, p, null, null);
   }
 
-  private Var attend(Tape tape, Var x, @Nullable Var y, Projections p, @Nullable MixerState state) {
+  private Var attend(
+      Tape tape,
+      Var x,
+      @Nullable Var y,
+      Projections p,
+      @Nullable Packing packing,
+      @Nullable MixerState state) {
     Positions positions = state == null ? Positions.start(x.value().size(0)) : state.positions;
     long start = positions.common();
     long tokens = x.value().size(1);
-    Var mixed = p.shortConvolution(tape, x, state);
+    Var mixed = p.shortConvolution(tape, x, packing, state);
     Var q = p.queries(tape, mixed); // (B, T, H, D)
     Var k = p.keys(tape, mixed), v = p.values(tape, mixed); // (B, T, G, D)
     Turn turn = new Turn(p.rotary(), x.value(), positions, tokens);
@@ -170,7 +185,7 @@ public final class BMojo implements Names.Named {
     EideticConfig eideticConfig = p.config().eidetic();
     if (eidetic != null && eideticConfig != null) {
       EideticMemory.State remembered = past == null ? null : past.eidetic;
-      var scored = eidetic.score(tape, x, y, positions, remembered);
+      var scored = eidetic.score(tape, x, y, positions, packing, remembered);
       MemoryAttention.Stream tail = past == null ? null : past.unrotatedTail(start, p.rotary());
       EideticMemory.Sets sets =
           eidetic.refresh(
@@ -181,6 +196,7 @@ public final class BMojo implements Names.Named {
               tail == null ? null : tail.k(),
               tail == null ? null : tail.v(),
               start,
+              packing,
               remembered,
               past == null ? new Stores() : past.stores);
       if (state != null) state.refreshed(start / eideticConfig.chunk(), sets.positions());
@@ -192,16 +208,18 @@ public final class BMojo implements Names.Named {
               sets.bias());
       if (retrieval != null) {
         var fresh = new Retrieval.Tokens(memory.q(), k, v, scored);
-        memory = retrieval.join(tape, memory, fresh, sets, start, past);
+        memory = retrieval.join(tape, memory, fresh, sets, start, packing, past);
       }
     }
     if (past != null) past.put(start, nearK, v, fading);
     Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
+    Tensor begin = Packing.begin(packing);
+    MemoryAttention.Geometry at = p.geometry(start);
     Var heads =
         fading == null || fadingQ == null
-            ? KernelOps.memoryAttention(tape, p.geometry(start), nearQ, window, fading, memory)
+            ? KernelOps.memoryAttention(tape, at, nearQ, window, fading, memory, begin)
             : TwoQueries.attend(
-                tape, p.geometry(start), nearQ, turn.apply(tape, fadingQ), window, fading, memory);
+                tape, at, nearQ, turn.apply(tape, fadingQ), window, fading, memory, begin);
     return p.output(tape, heads);
   }
 
@@ -232,7 +250,7 @@ public final class BMojo implements Names.Named {
     if (past == null) throw new IllegalStateException("attention without its state");
     Positions positions = state.positions;
     Var in = Var.constant(x), fadingIn = y == null ? null : Var.constant(y);
-    Var mixed = p.shortConvolution(tape, in, state);
+    Var mixed = p.shortConvolution(tape, in, null, state);
     Var q = p.queries(tape, mixed), k = p.keys(tape, mixed), v = p.values(tape, mixed);
     Turn turn = new Turn(p.rotary(), x, positions, 1);
     Var nearQ = turn.apply(tape, q), nearK = turn.apply(tape, k);
@@ -245,7 +263,7 @@ public final class BMojo implements Names.Named {
     EideticConfig eideticConfig = p.config().eidetic();
     if (eidetic != null && eideticConfig != null && past.eidetic != null) {
       EideticMemory.State remembered = past.eidetic;
-      var scored = eidetic.score(tape, in, fadingIn, positions, remembered);
+      var scored = eidetic.score(tape, in, fadingIn, positions, null, remembered);
       Var farQ = farQueries(tape, q, nearQ, eideticConfig);
       var token = new Retrieval.Tokens(farQ, k, v, scored);
       refreshDue(tape, eidetic, p, token, state);
@@ -322,6 +340,7 @@ public final class BMojo implements Names.Named {
             tail.k(),
             tail.v(),
             start,
+            null,
             past.eidetic,
             past.stores);
     if (retrieval != null) retrieval.refresh(tape, token, sets, start, past);

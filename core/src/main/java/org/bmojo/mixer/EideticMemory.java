@@ -141,10 +141,17 @@ final class EideticMemory implements Names.Named {
    *
    * @param positions of the first of them
    */
-  Scored score(Tape tape, Var x, @Nullable Var y, Positions positions, @Nullable State state) {
+  Scored score(
+      Tape tape,
+      Var x,
+      @Nullable Var y,
+      Positions positions,
+      @Nullable Packing packing,
+      @Nullable State state) {
     Owned history = state == null ? null : state.history;
-    Var e = scorer.score(tape, new Scorer.Inputs(x, y, positions, history));
-    return new Scored(e, eligibility.apply(e.value(), state == null ? null : state.logTau));
+    Var e = scorer.score(tape, new Scorer.Inputs(x, y, positions, packing, history));
+    Owned logTau = state == null ? null : state.logTau;
+    return new Scored(e, eligibility.apply(e.value(), packing, logTau));
   }
 
   /**
@@ -165,6 +172,7 @@ final class EideticMemory implements Names.Named {
       @Nullable Tensor tailK,
       @Nullable Tensor tailV,
       long start,
+      @Nullable Packing packing,
       @Nullable State state,
       Stores stores) {
     try (Scope scope = new Scope()) {
@@ -186,7 +194,8 @@ final class EideticMemory implements Names.Named {
         all = cat(1, tailScores, fresh);
       }
       EideticSelect select = Kernels.of(k.value()).eideticSelect();
-      var chosen = select.forward(rule, all, start, keptPositions, keptScores);
+      var chosen =
+          select.forward(rule, all, start, keptPositions, keptScores, Packing.begin(packing));
       Tensor rows = chosen.rows(); // (B, M, E)
       if (state == null) {
         // No past: the sequence's own rows are all there is, and empty slots read row 0.

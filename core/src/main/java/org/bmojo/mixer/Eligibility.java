@@ -29,10 +29,11 @@ final class Eligibility {
   /**
    * The scores (B, T) with −∞ for tokens that may not be kept.
    *
+   * @param packing documents that each begin with a threshold of their own; null for one a row
    * @param logTau as {@link #start} made it, advanced; null at the beginning of a sequence that
    *     ends here
    */
-  Tensor apply(Tensor scores, @Nullable Owned logTau) {
+  Tensor apply(Tensor scores, @Nullable Packing packing, @Nullable Owned logTau) {
     if (threshold == null) return scores;
     try (Scope scope = new Scope()) {
       Double absolute = threshold.absolute();
@@ -42,11 +43,12 @@ final class Eligibility {
       }
       Double quantile = threshold.quantile();
       if (quantile == null) throw new IllegalStateException("a threshold has one of the two");
-      return scope.keep(follow(scores, quantile, logTau));
+      return scope.keep(follow(scores, quantile, packing, logTau));
     }
   }
 
-  private Tensor follow(Tensor scores, double quantile, @Nullable Owned logTau) {
+  private Tensor follow(
+      Tensor scores, double quantile, @Nullable Packing packing, @Nullable Owned logTau) {
     int batch = (int) scores.size(0), tokens = (int) scores.size(1);
     Device host = new Device("cpu");
     // A copy of its own: written below.
@@ -55,9 +57,12 @@ final class Eligibility {
         logTau == null ? zeros(e, batch) : logTau.get().to(host, ScalarType.Double).clone();
     DoubleBuffer eligible = buffer(e, (long) batch * tokens);
     DoubleBuffer log = buffer(tau, batch);
+    Tensor begins = packing == null ? null : packing.firsts().to(host, ScalarType.Double);
+    DoubleBuffer first = begins == null ? null : buffer(begins, (long) batch * tokens);
     for (int b = 0; b < batch; b++) {
       double t = log.get(b);
       for (int i = b * tokens; i < (b + 1) * tokens; i++) {
+        if (first != null && first.get(i) > 0) t = 0;
         boolean low = eligible.get(i) <= Math.exp(t);
         if (low) eligible.put(i, Double.NEGATIVE_INFINITY);
         t += Threshold.RATE * (quantile - (low ? 1 : 0));

@@ -16,6 +16,7 @@ import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * As innovation, but predicted without a state: x̂_j = Σ_m w_m · rms(x_{j−m}) over the last four
@@ -41,10 +42,10 @@ final class FilterScorer implements Scorer {
     try (Scope scope = new Scope()) {
       Tensor x = in.x().value();
       Tensor past = in.history() == null ? history(x.size(0)) : in.history().get();
-      Var own = score(tape, in.x().detached(), past);
+      Var own = score(tape, in.x().detached(), past, in.packing());
       tape.addLoss(Ops.mean(tape, own));
       Var used = own.detached();
-      if (differentiable && tape.isRecording()) used = score(tape, in.x(), past);
+      if (differentiable && tape.isRecording()) used = score(tape, in.x(), past, in.packing());
       if (in.history() != null) {
         in.history().set(cat(1, past, x).narrow(1, x.size(1), WIDTH).clone());
       }
@@ -53,7 +54,12 @@ final class FilterScorer implements Scorer {
     }
   }
 
-  private Var score(Tape tape, Var x, Tensor past) {
+  private static Tensor tap(Tensor padded, long m, long tokens, @Nullable Packing packing) {
+    Tensor earlier = padded.narrow(1, m, tokens);
+    return packing == null ? earlier : packing.own(earlier, WIDTH - m);
+  }
+
+  private Var score(Tape tape, Var x, Tensor past, @Nullable Packing packing) {
     // The filter reads normalised inputs; zeros before the first token stay zeros.
     Tensor before = Kernels.of(past).rmsNorm().forward(past, null, InnovationScore.EPS).y();
     Var normalised = KernelOps.rmsNorm(tape, x, null, InnovationScore.EPS);
@@ -64,9 +70,9 @@ final class FilterScorer implements Scorer {
             t -> {
               Tensor padded = cat(1, accumulated(before), accumulated(t[0])); // (B, 4+T, d)
               Tensor w = accumulated(t[1]);
-              Tensor sum = padded.narrow(1, 0, tokens).mul(w.select(1, 0));
+              Tensor sum = tap(padded, 0, tokens, packing).mul(w.select(1, 0));
               for (int m = 1; m < WIDTH; m++) {
-                sum = sum.add(padded.narrow(1, m, tokens).mul(w.select(1, m)));
+                sum = sum.add(tap(padded, m, tokens, packing).mul(w.select(1, m)));
               }
               return sum.to(t[0].scalar_type());
             },

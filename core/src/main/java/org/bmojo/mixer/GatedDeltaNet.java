@@ -67,7 +67,7 @@ public final class GatedDeltaNet implements Ssm {
   }
 
   @Override
-  public Var forward(Tape tape, Var x, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       HeadProjections.State inputs = own == null ? null : own.inputs;
@@ -76,16 +76,17 @@ public final class GatedDeltaNet implements Ssm {
       Var strength =
           TorchFunction.apply(tape, t -> t[0].sigmoid().mul(scalar(reach)), beta.forward(tape, x));
       Var steps = decay.steps(tape, rate.forward(tape, x), 0, Double.POSITIVE_INFINITY);
-      Var q = unit(tape, projections.queries(tape, x, inputs));
+      Var q = unit(tape, projections.queries(tape, x, packing, inputs));
       Var y =
           StateOps.gatedDelta(
               tape,
               Ops.scale(tape, q, 1 / Math.sqrt(dim)),
-              unit(tape, projections.keys(tape, x, inputs)),
-              projections.values(tape, x, inputs),
+              unit(tape, projections.keys(tape, x, packing, inputs)),
+              projections.values(tape, x, packing, inputs),
               strength,
               decay.logDecay(tape, steps),
-              own == null ? null : own.delta);
+              own == null ? null : own.delta,
+              Packing.begin(packing));
       Var out = projections.output(tape, y, x);
       scope.keep(out.value());
       return out;

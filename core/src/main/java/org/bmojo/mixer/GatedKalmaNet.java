@@ -78,13 +78,13 @@ public final class GatedKalmaNet implements Ssm {
   }
 
   @Override
-  public Var forward(Tape tape, Var x, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       HeadProjections.State inputs = own == null ? null : own.inputs;
-      Var q = unit(tape, projections.queries(tape, x, inputs));
-      Var k = unit(tape, projections.keys(tape, x, inputs));
-      Var v = projections.values(tape, x, inputs);
+      Var q = unit(tape, projections.queries(tape, x, packing, inputs));
+      Var k = unit(tape, projections.keys(tape, x, packing, inputs));
+      Var v = projections.values(tape, x, packing, inputs);
       if (beta != null) {
         Var raw = beta.forward(tape, x);
         k = weighted(tape, k, raw);
@@ -93,14 +93,16 @@ public final class GatedKalmaNet implements Ssm {
       Var steps = decay.steps(tape, rate.forward(tape, x), 0, Double.POSITIVE_INFINITY);
       Var never = Var.constant(zeros(steps.value(), steps.value().shape()));
       Var g = config.forgets() ? decay.logDecay(tape, steps) : never;
+      Tensor begin = Packing.begin(packing);
       if (config.iterations() > 0) {
         var solver =
             new GatedRidge.Solver(config.ridge(), config.iterations(), config.throughLambda());
         Var ofMatrix = config.matrixForgets() ? g : never;
-        Var z = StateOps.gatedRidge(tape, solver, q, k, ofMatrix, own == null ? null : own.gram);
+        Var z =
+            StateOps.gatedRidge(tape, solver, q, k, ofMatrix, own == null ? null : own.gram, begin);
         q = alpha == null ? z : mixed(tape, q, z, alpha.forward(tape, x));
       }
-      Var read = StateOps.ssd(tape, q, k, v, g, own == null ? null : own.memory);
+      Var read = StateOps.ssd(tape, q, k, v, g, own == null ? null : own.memory, begin);
       if (config.scaled()) {
         read = Ops.scale(tape, read, 1 / Math.sqrt(config.heads().headDim()));
       }

@@ -72,29 +72,33 @@ final class HeadProjections implements Names.Named {
   }
 
   /** (B, T, d) → (B, T, E, D). */
-  Var queries(Tape tape, Var x, @Nullable State state) {
-    Var flat = activated(tape, q.forward(tape, x), qConv, state == null ? null : state.q);
+  Var queries(Tape tape, Var x, @Nullable Packing packing, @Nullable State state) {
+    Var flat = activated(tape, q.forward(tape, x), qConv, packing, state == null ? null : state.q);
     return repeated(tape, flat, config.queryHeads());
   }
 
   /** (B, T, d) → (B, T, E, D). */
-  Var keys(Tape tape, Var x, @Nullable State state) {
-    Var flat = activated(tape, k.forward(tape, x), kConv, state == null ? null : state.k);
+  Var keys(Tape tape, Var x, @Nullable Packing packing, @Nullable State state) {
+    Var flat = activated(tape, k.forward(tape, x), kConv, packing, state == null ? null : state.k);
     return expanded(tape, flat, config.keyHeads(), expandedK);
   }
 
   /** (B, T, d) → (B, T, E, D). */
-  Var values(Tape tape, Var x, @Nullable State state) {
+  Var values(Tape tape, Var x, @Nullable Packing packing, @Nullable State state) {
     Var flat = v.forward(tape, x);
     if (config.valueConvolution()) {
-      flat = activated(tape, flat, vConv, state == null ? null : state.v);
+      flat = activated(tape, flat, vConv, packing, state == null ? null : state.v);
     }
     return expanded(tape, flat, config.valueHeads(), expandedV);
   }
 
   private static Var activated(
-      Tape tape, Var flat, @Nullable ShortConvolution conv, @Nullable Owned state) {
-    if (conv != null) return conv.forward(tape, flat, state);
+      Tape tape,
+      Var flat,
+      @Nullable ShortConvolution conv,
+      @Nullable Packing packing,
+      @Nullable Owned state) {
+    if (conv != null) return conv.forward(tape, flat, packing, state);
     return TorchFunction.apply(tape, t -> torch.silu(t[0]), flat);
   }
 

@@ -8,8 +8,10 @@ import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
+import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Innovation: e_j = ‖rms(x_j) − P(y_{j−1})‖² / d, with P a low-rank linear map d → r → d and y_{−1}
@@ -41,16 +43,23 @@ final class InnovationScorer implements Scorer {
     Var y = in.y();
     if (y == null) throw new IllegalStateException("innovation reads the state's output");
     Tensor last = in.history() == null ? null : in.history().get();
-    Var own = score(tape, in.x().detached(), Ops.delay(tape, y.detached(), last));
+    Var own = score(tape, in.x().detached(), before(tape, y.detached(), last, in.packing()));
     tape.addLoss(Ops.mean(tape, own));
     Var used = own.detached();
     if (differentiable && tape.isRecording()) {
-      used = score(tape, in.x(), Ops.delay(tape, y, last));
+      used = score(tape, in.x(), before(tape, y, last, in.packing()));
     }
     if (in.history() != null) {
       in.history().set(y.value().select(1, y.value().size(1) - 1).clone());
     }
     return used;
+  }
+
+  /** y_{j−1}, which a document's first token does not have. */
+  private static Var before(Tape tape, Var y, @Nullable Tensor last, @Nullable Packing packing) {
+    Var delayed = Ops.delay(tape, y, last);
+    if (packing == null) return delayed;
+    return TorchFunction.apply(tape, t -> packing.own(t[0], 1), delayed);
   }
 
   private Var score(Tape tape, Var x, Var before) {

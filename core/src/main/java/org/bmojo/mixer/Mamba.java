@@ -109,11 +109,11 @@ public final class Mamba implements Ssm {
   }
 
   @Override
-  public Var forward(Tape tape, Var x, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       Projected in = project(tape, x);
-      Var u = convolution.forward(tape, in.u, own == null ? null : own.convolution);
+      Var u = convolution.forward(tape, in.u, packing, own == null ? null : own.convolution);
       Selected s = select(tape, u);
       var scanned =
           KernelOps.selectiveScan(
@@ -126,7 +126,8 @@ public final class Mamba implements Ssm {
               skip,
               in.z,
               dtBias,
-              own == null ? null : own.scan.get());
+              own == null ? null : own.scan.get(),
+              Packing.begin(packing));
       if (own != null) own.scan.set(scanned.last());
       Var y = outProj.forward(tape, scanned.y());
       scope.keep(y.value());
@@ -140,7 +141,7 @@ public final class Mamba implements Ssm {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Projected in = project(tape, Var.constant(x));
-      Var u = convolution.forward(tape, in.u, own.convolution);
+      Var u = convolution.forward(tape, in.u, null, own.convolution);
       Selected s = select(tape, u);
       Tensor y =
           Kernels.of(x)

@@ -108,7 +108,7 @@ public final class Mamba2 implements Ssm {
   }
 
   @Override
-  public Var forward(Tape tape, Var x, @Nullable SsmState state) {
+  public Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state) {
     State own = (State) state;
     try (Scope scope = new Scope()) {
       long inner = config.inner(), convolved = config.convolved();
@@ -116,7 +116,7 @@ public final class Mamba2 implements Ssm {
       Var z = Ops.columns(tape, all, 0, inner); // (B, T, H·P)
       Var mixed = Ops.columns(tape, all, inner, convolved);
       if (keyNorm != null || rotary != null) mixed = turned(tape, mixed, own);
-      mixed = convolution.forward(tape, mixed, own == null ? null : own.convolution);
+      mixed = convolution.forward(tape, mixed, packing, own == null ? null : own.convolution);
       Var raw = Ops.columns(tape, all, inner + convolved, config.heads());
       Var steps = decay.steps(tape, raw, config.minStep(), config.maxStep());
       Var g = decay.logDecay(tape, steps);
@@ -135,7 +135,8 @@ public final class Mamba2 implements Ssm {
               heads(tape, mixed, Part.KEY),
               weighted,
               g,
-              own == null ? null : own.scan);
+              own == null ? null : own.scan,
+              Packing.begin(packing));
       Var y =
           TorchFunction.apply(
               tape,

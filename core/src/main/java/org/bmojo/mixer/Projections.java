@@ -102,10 +102,10 @@ final class Projections implements Names.Named {
   }
 
   /** x + silu(conv(x)), or x itself in a layer without convolution. */
-  Var shortConvolution(Tape tape, Var x, @Nullable MixerState state) {
+  Var shortConvolution(Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
     if (convolution == null) return x;
     var held = state == null ? null : state.attention().convolution;
-    return Ops.add(tape, x, convolution.forward(tape, x, held));
+    return Ops.add(tape, x, convolution.forward(tape, x, packing, held));
   }
 
   /** (B, T, d) → (B, T, H, D), unrotated. */

@@ -8,6 +8,7 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.stack;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import org.bmojo.error.BadInput;
 import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.tape.KernelOps.EideticVars;
@@ -88,12 +89,13 @@ final class Retrieval {
       Tokens tokens,
       EideticMemory.Sets sets,
       long start,
+      @Nullable Packing packing,
       MixerState.@Nullable Attention past) {
     RetrievalState state = past == null ? null : past.retrieval;
     if (past != null && state != null && past.eidetic != null) {
       answers.take(state, past.eidetic.positions.get(), past.stores);
     }
-    Brought brought = bring(tape, tokens, sets, start, past);
+    Brought brought = bring(tape, tokens, sets, start, packing, past);
     if (past != null && state != null) {
       if (brought != null) state.set(brought);
       note(state, tokens, start, past.hasStorage());
@@ -112,6 +114,7 @@ final class Retrieval {
       Tokens tokens,
       EideticMemory.Sets sets,
       long start,
+      @Nullable Packing packing,
       MixerState.@Nullable Attention past) {
     RetrievalState state = past == null ? null : past.retrieval;
     int chunk = rule.chunk();
@@ -120,14 +123,21 @@ final class Retrieval {
     long first = start / chunk + (midway ? 1 : 0), fresh = chunks - (midway ? 1 : 0);
     Brought brought = null;
     boolean stored = past != null && past.hasStorage();
+    if (stored && packing != null) {
+      throw new BadInput(
+          "several documents in a row beside a store",
+          "expected one document, which the store is of",
+          "Read documents one by one, or let go of the store");
+    }
     boolean any = stored || (start + count - 1) / chunk * chunk >= rule.window();
     if (any && fresh > 0) {
-      Tensor queries = queries(tokens.q.value(), start, first, fresh, state);
+      Tensor document = packing == null ? null : documents(packing, start, first, fresh);
+      Tensor queries = queries(tokens.q.value(), start, first, fresh, document, state);
       Tensor kept = sets.positions().narrow(1, chunks - fresh, fresh);
       brought =
           past != null && stored
               ? answers.all(queries, kept, first, past.stores, tokens.k.value())
-              : own(tape, tokens, queries, kept, start, first, state);
+              : own(tape, tokens, queries, kept, start, first, document, state);
     }
     if (state == null || !midway) return brought;
     Brought now =
@@ -161,7 +171,12 @@ final class Retrieval {
 
   /** Who asks at the beginning of each chunk, (B, M, G, Q, D). */
   private Tensor queries(
-      Tensor q, long start, long first, long chunks, @Nullable RetrievalState state) {
+      Tensor q,
+      long start,
+      long first,
+      long chunks,
+      @Nullable Tensor document,
+      @Nullable RetrievalState state) {
     Ring ring = state == null ? null : state.queries;
     long before = ring == null ? 0 : Math.min(start, ring.capacity());
     Tensor all = ring == null || before == 0 ? q : cat(1, ring.before(start, before), q);
@@ -176,12 +191,35 @@ final class Retrieval {
     }
     long batch = q.size(0), dim = q.size(3);
     Tensor asking =
-        all.index_select(1, Positions.index(q, rows))
+        rows(all, Positions.index(q, rows), document, before - start)
             .reshape(batch, chunks, newest, groups, heads / groups, dim)
             .permute(0, 1, 3, 2, 4, 5)
             .reshape(batch, chunks, groups, -1, dim);
     asking = accumulated(asking);
     return config.summary() == StorageConfig.Summary.MAX ? asking : mean(asking);
+  }
+
+  /**
+   * Rows (B, M·Q, H, D) of the newest queries.
+   *
+   * @param rows (M·Q), the same of every sequence
+   * @param document (B, M), no query of an earlier document asks: its first stands in for those
+   * @param shift from positions to rows
+   */
+  private static Tensor rows(Tensor all, Tensor rows, @Nullable Tensor document, long shift) {
+    if (document == null) return all.index_select(1, rows);
+    long batch = document.size(0), chunks = document.size(1);
+    Tensor least = document.add(new Scalar(shift)).unsqueeze(-1); // (B, M, 1)
+    Tensor own = torch.maximum(rows.reshape(1, chunks, -1), least).reshape(batch, -1, 1, 1);
+    return all.gather(1, own.expand(batch, own.size(1), all.size(2), all.size(3)));
+  }
+
+  /** The position at which the document of each chunk's first token begins, (B, M). */
+  private Tensor documents(Packing packing, long start, long first, long chunks) {
+    long[] tokens = new long[(int) chunks];
+    for (int m = 0; m < chunks; m++) tokens[m] = (first + m) * rule.chunk() - start;
+    Tensor begin = packing.begin().index_select(1, Positions.index(packing.begin(), tokens));
+    return begin.to(ScalarType.Long).add(new Scalar(start)).clamp_min(new Scalar(0L));
   }
 
   private static Tensor mean(Tensor queries) {
@@ -196,6 +234,7 @@ final class Retrieval {
       Tensor kept,
       long start,
       long first,
+      @Nullable Tensor document,
       @Nullable RetrievalState state) {
     Tensor eligible = tokens.scored.eligible().gt(scalar(Double.NEGATIVE_INFINITY)); // (B, T)
     Tensor pastK = null, pastV = null, pastE = null;
@@ -211,7 +250,7 @@ final class Retrieval {
     }
     Tensor k = tokens.k.value();
     Tensor keys = accumulated(pastK == null ? k : cat(1, pastK, k)); // (B, L, G, D)
-    Tensor hidden = hidden(eligible, kept, first); // (B, M, L)
+    Tensor hidden = hidden(eligible, kept, first, document); // (B, M, L)
     Tensor positions = best(queries, keys, hidden);
     Tensor empty = positions.lt(new Scalar(0L)); // (B, M, G, R)
     Tensor rows = positions.clamp_min(new Scalar(0L));
@@ -226,8 +265,8 @@ final class Retrieval {
         positions);
   }
 
-  /** What must not be found: too young, under the threshold, or in eidetic memory. */
-  private Tensor hidden(Tensor eligible, Tensor kept, long first) {
+  /** What must not be found: too young, under the threshold, strange, or in eidetic memory. */
+  private Tensor hidden(Tensor eligible, Tensor kept, long first, @Nullable Tensor document) {
     long batch = kept.size(0), chunks = kept.size(1), all = eligible.size(1);
     Tensor limits = range(kept, first, first + chunks).mul(new Scalar((long) rule.chunk()));
     limits = limits.sub(new Scalar((long) rule.window())).unsqueeze(1); // (M, 1)
@@ -237,7 +276,9 @@ final class Retrieval {
     Tensor one = torch.ones_like(kept).to(ScalarType.Bool);
     members = members.scatter(2, kept.masked_fill(empty, new Scalar(all)), one);
     Tensor barred = eligible.logical_not().unsqueeze(1).logical_or(young.unsqueeze(0));
-    return barred.logical_or(members.narrow(2, 0, all));
+    barred = barred.logical_or(members.narrow(2, 0, all));
+    if (document == null) return barred;
+    return barred.logical_or(range(kept, 0, all).lt(document.unsqueeze(-1)));
   }
 
   /** Positions (B, M, G, R) of the best, best first, −1 where there are no more. */
@@ -324,10 +365,10 @@ final class Retrieval {
     if (state == null) return;
     if (past.hasStorage()) {
       long chunk = start / rule.chunk();
-      answers.ask(queries(token.q.value(), start, chunk, 1, state), chunk, past.stores);
+      answers.ask(queries(token.q.value(), start, chunk, 1, null, state), chunk, past.stores);
       return;
     }
-    Brought brought = bring(tape, token, sets, start, past);
+    Brought brought = bring(tape, token, sets, start, null, past);
     if (brought != null) state.set(brought);
   }
 

@@ -15,10 +15,16 @@ interface Scorer extends Names.Named {
    * @param x (B, T, d) the layer's input
    * @param y (B, T, d) the state's output; null in a layer without ssm
    * @param positions of the first token
+   * @param packing null for one document a row
    * @param history what {@link #history} asked to be remembered of earlier tokens, advanced here;
    *     null at the beginning of a sequence that ends here
    */
-  record Inputs(Var x, @Nullable Var y, Positions positions, @Nullable Owned history) {}
+  record Inputs(
+      Var x,
+      @Nullable Var y,
+      Positions positions,
+      @Nullable Packing packing,
+      @Nullable Owned history) {}
 
   /** The scores, (B, T); any loss of the scorer's own is added to the tape. */
   Var score(Tape tape, Inputs in);

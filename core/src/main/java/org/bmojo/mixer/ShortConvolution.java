@@ -43,8 +43,9 @@ record ShortConvolution(Parameter weight, @Nullable Parameter bias) implements N
   }
 
   /** (B, T, I) → (B, T, I). */
-  Var forward(Tape tape, Var x, @Nullable Owned state) {
-    return StateOps.causalConv(tape, x, weight, bias, state);
+  Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable Owned state) {
+    Tensor begin = Packing.begin(packing);
+    return StateOps.causalConv(tape, x, weight, bias, state, begin);
   }
 
   @Override

@@ -25,10 +25,16 @@ interface Ssm extends Names.Named {
    * The whole of a sequence, or its next part.
    *
    * @param x (B, T, d)
+   * @param packing null for one document a row
    * @param state advanced past x; null for a sequence that begins and ends here
    * @return (B, T, d)
    */
-  Var forward(Tape tape, Var x, @Nullable SsmState state);
+  Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable SsmState state);
+
+  /** The same of one document a row. */
+  default Var forward(Tape tape, Var x, @Nullable SsmState state) {
+    return forward(tape, x, null, state);
+  }
 
   /**
    * One token of each sequence.

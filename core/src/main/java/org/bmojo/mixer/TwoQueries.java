@@ -35,7 +35,8 @@ final class TwoQueries {
       Var fadingQ,
       StreamVars window,
       StreamVars fading,
-      @Nullable EideticVars eidetic) {
+      @Nullable EideticVars eidetic,
+      @Nullable Tensor begin) {
     Var heads =
         KernelOps.memoryAttention(
             tape,
@@ -49,7 +50,8 @@ final class TwoQueries {
                     before(tape, eidetic.q()),
                     before(tape, eidetic.k()),
                     before(tape, eidetic.v()),
-                    eidetic.bias()));
+                    eidetic.bias()),
+            begin);
     return Ops.columns(tape, heads, 0, q.value().size(-1));
   }
 

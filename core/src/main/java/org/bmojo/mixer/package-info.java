@@ -20,6 +20,13 @@
  * <p>Stored keys come from where tokens 0, 2 and 3 went: the layer's own past, or a {@link
  * org.bmojo.mixer.Storage} outside of it, which is written to and asked without waiting.
  *
+ * <p>A row may hold several documents that know nothing of each other ({@link
+ * org.bmojo.mixer.Packing}): states begin from nothing and windows end where one begins. Each is as
+ * if alone but for where chunks end, which is the row's affair: one that begins inside a chunk has
+ * its eidetic sets refreshed up to C − 1 tokens earlier than its own count would have it, and none
+ * before the next chunk. Positions are the row's as well; rotary embeddings see only distances, so
+ * that nothing but a score made of the position itself ({@code random}, {@code stride}) tells.
+ *
  * <p>Start reading at {@link org.bmojo.mixer.BMojo}, beside {@link org.bmojo.mixer.MixerConfig},
  * which says which parts are on. To change the fading memory, write another {@link
  * org.bmojo.mixer.Ssm}; to change who is remembered, another scorer.

@@ -2,6 +2,7 @@ package org.bmojo.model;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bytedeco.javacpp.LongPointer;
@@ -9,6 +10,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sequences and what should follow each token.
@@ -16,12 +18,26 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param ids (B, T) int64
  * @param targets (B, T) int64, {@link LinearCrossEntropy#IGNORED} where there is no label
  * @param labelled how many targets are not ignored
+ * @param begin (B, T) int32: the token of the row with which each token's document begins, negative
+ *     where that is before the row; null for one document a row. Documents know nothing of each
+ *     other
  */
-public record Batch(Tensor ids, Tensor targets, long labelled) {
+public record Batch(Tensor ids, Tensor targets, long labelled, @Nullable Tensor begin) {
+  /** One document a row. */
+  public Batch(Tensor ids, Tensor targets, long labelled) {
+    this(ids, targets, labelled, null);
+  }
+
+  /** Every target of {@code next} counts. */
+  public static Batch of(org.bmojo.data.Batch next) {
+    return new Batch(next.inputs(), next.targets(), next.inputs().numel(), next.begin());
+  }
+
   /** Refuses shapes that differ. */
   public Batch {
     expect("batch", "ids", ids, ANY, ANY);
     expect("batch", "targets", targets, ids.size(0), ids.size(1));
+    if (begin != null) expectBegin("batch", begin, ids.size(0), ids.size(1));
   }
 
   /**

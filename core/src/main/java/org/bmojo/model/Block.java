@@ -8,6 +8,7 @@ import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
 import org.bmojo.mixer.BMojo;
 import org.bmojo.mixer.MixerState;
+import org.bmojo.mixer.Packing;
 import org.bmojo.model.BlockConfig.ExpertsConfig;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
@@ -43,9 +44,9 @@ final class Block implements Names.Named {
   }
 
   /** (B, T, d) → (B, T, d). */
-  Var forward(Tape tape, Var x, @Nullable MixerState state) {
+  Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
     try (Scope scope = new Scope()) {
-      Var mixed = mixer.forward(tape, mixerNorm.forward(tape, x), state);
+      Var mixed = mixer.forward(tape, mixerNorm.forward(tape, x), packing, state);
       Var out = perceive(tape, Ops.add(tape, x, mixed));
       scope.keep(out.value());
       return out;

@@ -16,6 +16,7 @@ import org.bmojo.layer.Names;
 import org.bmojo.layer.Norm;
 import org.bmojo.mixer.BMojo;
 import org.bmojo.mixer.MixerState;
+import org.bmojo.mixer.Packing;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
@@ -199,14 +200,25 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @throws BadInput if an id is not in the vocabulary
    */
   public Var hidden(Tape tape, Tensor ids, @Nullable ModelState state) {
+    return hidden(tape, ids, null, state);
+  }
+
+  /**
+   * The same of rows that hold several documents.
+   *
+   * @param begin as {@link Batch#begin} tells; null for one document a row
+   */
+  public Var hidden(Tape tape, Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
+      Packing packing = begin == null ? null : Packing.of(there(begin, ScalarType.Int));
+      List<Tensor> read = packing == null ? List.of() : packing.tensors();
       for (int i = 0; i < blocks.size(); i++) {
         Block block = blocks.get(i);
         x =
             recompute && state == null
-                ? tape.recomputed(x, (t, in) -> block.forward(t, in, null))
-                : block.forward(tape, x, state == null ? null : state.layers().get(i));
+                ? tape.recomputed(x, read, (t, in) -> block.forward(t, in, packing, null))
+                : block.forward(tape, x, packing, state == null ? null : state.layers().get(i));
       }
       Var out = norm.forward(tape, x);
       scope.keep(out.value());
@@ -227,7 +239,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       Var x = embed(tape, ids);
       states.add(scope.keep(x.value()));
       for (Block block : blocks) {
-        x = block.forward(tape, x, null);
+        x = block.forward(tape, x, null, null);
         states.add(scope.keep(x.value()));
       }
       states.add(scope.keep(norm.forward(tape, x).value()));
@@ -237,9 +249,18 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
 
   /** Logits of every position, (B, T, V), float32 or float64. */
   public Tensor logits(Tensor ids, @Nullable ModelState state) {
+    return logits(ids, null, state);
+  }
+
+  /**
+   * The same of rows that hold several documents.
+   *
+   * @param begin as {@link Batch#begin} tells; null for one document a row
+   */
+  public Tensor logits(Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor hidden = hidden(tape, ids, state).value();
+      Tensor hidden = hidden(tape, ids, begin, state).value();
       return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
     }
   }
@@ -302,7 +323,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public Var loss(Tape tape, Batch batch, @Nullable ModelState state) {
     try (Scope scope = new Scope()) {
-      Var hidden = hidden(tape, batch.ids(), state);
+      Var hidden = hidden(tape, batch.ids(), batch.begin(), state);
       Var rows = Ops.reshape(tape, hidden, -1, config.width());
       Tensor targets = batch.targets().reshape(-1);
       if (batch.labelled() < batch.tokens() && targets.device().is_cpu()) {
@@ -323,7 +344,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   public Tensor losses(Batch batch, @Nullable ModelState state) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor hidden = hidden(tape, batch.ids(), state).value();
+      Tensor hidden = hidden(tape, batch.ids(), batch.begin(), state).value();
       Tensor rows = hidden.reshape(-1, config.width());
       Tensor losses =
           Kernels.of(rows)
@@ -345,10 +366,14 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
 
   /** Numbers where the weights are; to a GPU by way of pinned memory, so that nobody waits. */
   private Tensor there(Tensor ids) {
+    return there(ids, ScalarType.Long);
+  }
+
+  private Tensor there(Tensor numbers, ScalarType type) {
     Device device = device();
-    if (ids.device().equals(device)) return ids;
-    Tensor from = ids.device().is_cpu() && device.is_cuda() ? ids.pin_memory() : ids;
-    return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
+    if (numbers.device().equals(device)) return numbers;
+    Tensor from = numbers.device().is_cpu() && device.is_cuda() ? numbers.pin_memory() : numbers;
+    return from.to(device, type, true, false, new MemoryFormatOptional());
   }
 
   private void refuseForeignIds(Tensor ids) {

@@ -51,7 +51,7 @@ public final class RankBatches implements Updates {
     for (int i = 0; i < passes; i++) {
       int rows = part(i + 1, passes, to - from) - part(i, passes, to - from);
       var next = all.next(rows);
-      own.add(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+      own.add(Batch.of(next));
     }
     all.skip(sequences - to);
     return own;

@@ -31,7 +31,7 @@ public interface Updates {
         List<Batch> batches = new ArrayList<>();
         for (int i = 0; i < accumulation; i++) {
           var next = source.next();
-          batches.add(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+          batches.add(Batch.of(next));
         }
         return batches;
       }

@@ -89,19 +89,24 @@ public final class KernelOps {
   /** A recurrent operation's output and the state it leaves, which carries no gradient. */
   public record WithState(Var y, Tensor last) {}
 
-  /** {@link CausalConv}; {@code bias} and {@code initial} may be null. */
+  /** {@link CausalConv}; {@code bias}, {@code initial} and {@code begin} may be null. */
   public static WithState causalConv(
-      Tape tape, Var x, Var weight, @Nullable Var bias, @Nullable Tensor initial) {
+      Tape tape,
+      Var x,
+      Var weight,
+      @Nullable Var bias,
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
     CausalConv op = Kernels.of(x.value()).causalConv();
     var in =
         new CausalConv.Inputs(
-            x.value(), weight.value(), bias == null ? null : bias.value(), initial);
+            x.value(), weight.value(), bias == null ? null : bias.value(), initial, begin);
     CausalConv.Output out = op.forward(in);
     Var y =
         tape.record(
             out.y(),
             inputs(x, weight, bias),
-            keeping(in.x(), in.weight(), in.bias(), initial),
+            keeping(in.x(), in.weight(), in.bias(), initial, begin),
             dy -> {
               CausalConv.Gradients g = op.backward(in, dy);
               x.giveGradient(g.x());
@@ -111,7 +116,7 @@ public final class KernelOps {
     return new WithState(y, out.last());
   }
 
-  /** {@link SelectiveScan}; {@code initial} may be null. */
+  /** {@link SelectiveScan}; {@code initial} and {@code begin} may be null. */
   public static WithState selectiveScan(
       Tape tape,
       Var u,
@@ -122,7 +127,8 @@ public final class KernelOps {
       Var d,
       Var z,
       Var deltaBias,
-      @Nullable Tensor initial) {
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
     SelectiveScan op = Kernels.of(u.value()).selectiveScan();
     var in =
         new SelectiveScan.Inputs(
@@ -134,7 +140,8 @@ public final class KernelOps {
             d.value(),
             z.value(),
             deltaBias.value(),
-            initial);
+            initial,
+            begin);
     SelectiveScan.Output out = op.forward(in, tape.isRecording());
     Var y =
         tape.record(
@@ -150,6 +157,7 @@ public final class KernelOps {
                 in.z(),
                 in.deltaBias(),
                 initial,
+                begin,
                 out.checkpoints()),
             dy -> {
               SelectiveScan.Gradients g = op.backward(in, out.checkpoints(), dy, null);
@@ -175,14 +183,15 @@ public final class KernelOps {
   /** Long-term memory as variables. */
   public record EideticVars(Var q, Var k, Var v, Var bias) {}
 
-  /** {@link MemoryAttention}. */
+  /** {@link MemoryAttention}; {@code begin} may be null. */
   public static Var memoryAttention(
       Tape tape,
       MemoryAttention.Geometry geometry,
       Var q,
       StreamVars window,
       @Nullable StreamVars fading,
-      @Nullable EideticVars eidetic) {
+      @Nullable EideticVars eidetic,
+      @Nullable Tensor begin) {
     MemoryAttention op = Kernels.of(q.value()).memoryAttention();
     var in =
         new MemoryAttention.Inputs(
@@ -196,7 +205,8 @@ public final class KernelOps {
                     eidetic.q().value(),
                     eidetic.k().value(),
                     eidetic.v().value(),
-                    eidetic.bias().value()));
+                    eidetic.bias().value()),
+            begin);
     MemoryAttention.Output out = op.forward(in);
     MemoryAttention.Stream f = in.fading();
     MemoryAttention.Eidetic e = in.eidetic();
@@ -223,7 +233,8 @@ public final class KernelOps {
             e == null ? null : e.v(),
             e == null ? null : e.bias(),
             out.out(),
-            out.logSumExp()),
+            out.logSumExp(),
+            begin),
         dy -> {
           MemoryAttention.Gradients g = op.backward(in, out, dy);
           q.giveGradient(g.q());

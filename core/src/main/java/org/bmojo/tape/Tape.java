@@ -114,17 +114,28 @@ public final class Tape implements AutoCloseable {
    * @param part the same results each time; nothing outside reads what it makes but its output
    */
   public Var recomputed(Var x, Part part) {
+    return recomputed(x, List.of(), part);
+  }
+
+  /**
+   * The same.
+   *
+   * @param kept tensors that the part reads besides, kept alive until it has run again
+   */
+  public Var recomputed(Var x, List<Tensor> kept, Part part) {
     if (!recording) return part.run(this, x);
     try (Scope scope = new Scope();
         Tape off = new Tape(false, this)) {
       Tensor input = x.value();
       Tensor output = scope.keep(part.run(off, x.detached()).value());
-      input.retainReference();
+      List<Tensor> read = new ArrayList<>(kept);
+      read.add(input);
+      read.forEach(Tensor::retainReference);
       Var result = new Var(output, true);
       entries.add(
           new Entry(
               result,
-              List.of(input),
+              read,
               dy -> {
                 Var again = Var.leaf(input);
                 try (Tape inner = recording()) {

@@ -109,7 +109,7 @@ public final class RateFinder {
     try (Scope scope = new Scope();
         Tape tape = Tape.recording()) {
       var next = data.next();
-      Var mean = model.loss(tape, new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+      Var mean = model.loss(tape, Batch.of(next));
       double loss = mean.value().item_double();
       tape.backward(mean, 1);
       return Double.isFinite(optimizer.step(rate)) ? loss : Double.NaN;

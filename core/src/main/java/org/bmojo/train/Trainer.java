@@ -139,7 +139,7 @@ public final class Trainer implements AutoCloseable {
     run(
         _ -> {
           var next = data.next();
-          return List.of(new Batch(next.inputs(), next.targets(), next.inputs().numel()));
+          return List.of(Batch.of(next));
         },
         listener);
   }

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.text.ByteTokenizer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,6 +49,33 @@ class RowBatchesTest {
         }
       }
       assertThat(batches.position()).isEqualTo(new BatchSource.Position(1, 0));
+    }
+  }
+
+  /** What is told at the end of a row's part continues in the next; a new run begins anew. */
+  @Test
+  void aDocumentGoesOnWhereItsRowDoes() {
+    int end = new ByteTokenizer().endOfDocument(), length = 13;
+    try (TokenShards several = shards(700)) {
+      RowBatches batches = new RowBatches(several, 3, length, true);
+      long[] since = new long[3]; // tokens of each row's document so far
+      for (long n = 0; n < 2 * batches.steps(); n++) {
+        if (n % batches.steps() == 0) Arrays.fill(since, 0);
+        try (Scope _ = new Scope()) {
+          Batch next = batches.next();
+          long[] in = values(next.inputs());
+          long[] told = values(Objects.requireNonNull(next.begin()).to(ScalarType.Long));
+          for (int r = 0; r < 3; r++) {
+            // Where the next shard begins, so does a document, with another id.
+            boolean shard = told[r * length] == 0;
+            if (shard) since[r] = 0;
+            for (int t = 0; t < length; t++, since[r]++) {
+              if (in[r * length + t] == end) since[r] = 0;
+              assertThat(t - told[r * length + t]).as("batch %d, row %d", n, r).isEqualTo(since[r]);
+            }
+          }
+        }
+      }
     }
   }
 

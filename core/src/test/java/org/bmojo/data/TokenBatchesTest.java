@@ -3,11 +3,15 @@ package org.bmojo.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.bmojo.data.BatchSource.Position;
 import org.bmojo.error.BadInput;
@@ -15,6 +19,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.text.ByteTokenizer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,6 +75,55 @@ class TokenBatchesTest {
       }
     }
     assertThat(batches.position().window()).isEqualTo(windows / batch * batch % windows);
+  }
+
+  /** A document begins with the shard and with every end-of-document id. */
+  @ParameterizedTest
+  @CsvSource({"1, 1", "3, 13", "2, 63", "5, 207"})
+  void tellsWhereDocumentsBegin(int batch, int length) {
+    int end = new ByteTokenizer().endOfDocument();
+    TokenBatches batches = new TokenBatches(shards, batch, length, 9, true);
+    TokenBatches joined = new TokenBatches(shards, batch, length, 9);
+    int within = 0;
+    for (long w = 0; w + batch <= batches.windows(); w += batch) {
+      try (Scope _ = new Scope()) {
+        Batch next = batches.next(), same = joined.next();
+        assertThat(same.begin()).isNull();
+        assertThat(same.inputs().equal(next.inputs())).isTrue();
+        Tensor begin = Objects.requireNonNull(next.begin());
+        assertThat(begin.scalar_type().intern()).isEqualTo(ScalarType.Int);
+        for (int b = 0; b < batch; b++) {
+          List<Long> ids = row(next.inputs(), b);
+          List<Long> told = row(begin.to(ScalarType.Long), b);
+          long last = told.getFirst();
+          assertThat(last).isLessThanOrEqualTo(0);
+          for (int t = 0; t < length; t++) {
+            if (ids.get(t) == end) last = t;
+            assertThat(told.get(t)).as("row %d, token %d", b, t).isEqualTo(last);
+            if (last > 0) within++;
+          }
+        }
+      }
+    }
+    if (length > 13) assertThat(within).isPositive();
+  }
+
+  /** Whatever the window, the first token's document begins as far back as it does. */
+  @Test
+  void countsBackBeyondTheWindow() {
+    int end = new ByteTokenizer().endOfDocument();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment id = arena.allocate(8), told = arena.allocate(4);
+      for (int s = 0; s < shards.shardCount(); s++) {
+        int document = 0;
+        for (int t = 0; t + 1 < shards.tokens(s); t++) { // the last has no next to predict
+          shards.read(s, t, 1, id);
+          if (id.get(ValueLayout.JAVA_LONG, 0) == end) document = t;
+          shards.begins(s, t, 1, told);
+          assertThat(told.get(ValueLayout.JAVA_INT, 0)).as("token " + t).isEqualTo(document - t);
+        }
+      }
+    }
   }
 
   @Test

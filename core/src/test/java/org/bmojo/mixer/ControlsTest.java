@@ -50,8 +50,9 @@ class ControlsTest {
           new PositionScorer[] {
             PositionScorer.random(1), PositionScorer.recent(), PositionScorer.stride()
           }) {
-        Tensor whole = s.score(tape, new Scorer.Inputs(x, null, Positions.start(2), null)).value();
-        Tensor part = s.score(tape, new Scorer.Inputs(y, null, later, null)).value();
+        Tensor whole =
+            s.score(tape, new Scorer.Inputs(x, null, Positions.start(2), null, null)).value();
+        Tensor part = s.score(tape, new Scorer.Inputs(y, null, later, null, null)).value();
         assertThat(part.equal(whole.narrow(1, 5, 4))).isTrue();
       }
     }

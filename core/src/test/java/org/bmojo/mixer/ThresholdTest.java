@@ -25,15 +25,15 @@ class ThresholdTest {
     Eligibility eligibility = new Eligibility(threshold);
     try (Scope scope = new Scope()) {
       Tensor scores = new Draw(3).normal(2, TOKENS).exp();
-      Tensor whole = eligibility.apply(scores, null);
+      Tensor whole = eligibility.apply(scores, null, null);
       // The same in calls of uneven length.
       Tensor start = Objects.requireNonNull(eligibility.start(scores, 2));
       try (Owned tau = new Owned(start)) {
         Tensor[] parts =
             new Tensor[] {
-              eligibility.apply(scores.narrow(1, 0, 1), tau),
-              eligibility.apply(scores.narrow(1, 1, 700), tau),
-              eligibility.apply(scores.narrow(1, 701, TOKENS - 701), tau)
+              eligibility.apply(scores.narrow(1, 0, 1), null, tau),
+              eligibility.apply(scores.narrow(1, 1, 700), null, tau),
+              eligibility.apply(scores.narrow(1, 701, TOKENS - 701), null, tau)
             };
         assertThat(cat(1, parts).equal(whole)).isTrue();
       }
@@ -57,7 +57,7 @@ class ThresholdTest {
     Eligibility eligibility = new Eligibility(new Threshold(0.5, null));
     try (Scope scope = new Scope()) {
       Tensor scores = Tensor.create(new double[] {0.4, 0.5, 0.6, Math.nextUp(0.5)}, 1, 4);
-      Tensor eligible = eligibility.apply(scores, null);
+      Tensor eligible = eligibility.apply(scores, null, null);
       double never = Double.NEGATIVE_INFINITY;
       Tensor wanted = Tensor.create(new double[] {never, never, 0.6, Math.nextUp(0.5)}, 1, 4);
       assertThat(eligible.equal(wanted)).isTrue();

@@ -82,12 +82,12 @@ class KernelOpsTest {
       Tensor initial = draw.normal(2, 3, 5);
       new Twin(
               "causalConv after a past, with bias",
-              (tape, in) -> KernelOps.causalConv(tape, in[0], in[1], in[2], initial).y(),
+              (tape, in) -> KernelOps.causalConv(tape, in[0], in[1], in[2], initial, null).y(),
               in -> torch.silu(convolved(cat(1, initial, in[0]), in[1]).add(in[2])))
           .check(draw.normal(2, 6, 5), draw.normal(5, 4), draw.normal(5));
       new Twin(
               "causalConv from the start, without",
-              (tape, in) -> KernelOps.causalConv(tape, in[0], in[1], null, null).y(),
+              (tape, in) -> KernelOps.causalConv(tape, in[0], in[1], null, null, null).y(),
               in -> torch.silu(convolved(cat(1, torch.zeros_like(initial), in[0]), in[1])))
           .check(draw.normal(2, 6, 5), draw.normal(5, 4));
     }
@@ -114,7 +114,8 @@ class KernelOpsTest {
               "selectiveScan after a past",
               (tape, in) ->
                   KernelOps.selectiveScan(
-                          tape, in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], initial)
+                          tape, in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], initial,
+                          null)
                       .y(),
               in -> scanned(in, initial))
           .check(

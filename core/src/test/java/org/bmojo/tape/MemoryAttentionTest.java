@@ -59,7 +59,8 @@ class MemoryAttentionTest {
                       v[0],
                       new StreamVars(v[1], v[2], past),
                       fading > 0 ? new StreamVars(v[3], v[4], past) : null,
-                      eidetic ? new EideticVars(v[far], v[far + 1], v[far + 2], v[far + 3]) : null),
+                      eidetic ? new EideticVars(v[far], v[far + 1], v[far + 2], v[far + 3]) : null,
+                      null),
               v -> oneByOne(g, v, past, fading > 0, eidetic ? far : 0))
           .check(in.toArray(Tensor[]::new));
     }

@@ -60,7 +60,7 @@ class RateFinderTest {
     @Override
     public org.bmojo.data.Batch next() {
       Batch batch = GoldenRun.batch(1);
-      return new org.bmojo.data.Batch(batch.ids(), batch.ids());
+      return new org.bmojo.data.Batch(batch.ids(), batch.ids(), null);
     }
 
     @Override

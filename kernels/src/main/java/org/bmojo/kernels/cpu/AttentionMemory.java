@@ -31,6 +31,7 @@ final class AttentionMemory {
   private final Band window;
   private final @Nullable Band fading;
   private final @Nullable Sets sets;
+  private final @Nullable DocumentRows documents;
 
   /** Keys (B, S, G, D) that queries see while their age is in [youngest, oldest]. */
   private record Band(int part, Stream of, Floats k, Floats v, long youngest, long oldest) {
@@ -55,6 +56,7 @@ final class AttentionMemory {
     Stream old = in.fading();
     fading = old == null ? null : Band.of(FADING, old, w, w + geometry.fading() - 1);
     sets = in.eidetic() == null ? null : Sets.of(in.eidetic());
+    documents = DocumentRows.of(in.begin());
   }
 
   /**
@@ -77,12 +79,19 @@ final class AttentionMemory {
     Tensor t = band.of.k();
     HeadRows keys = HeadRows.of(band.k, t, b, group), values = HeadRows.of(band.v, t, b, group);
     long queryRow = keys.rows() - tokens + (long) query;
+    int past = keys.rows() - tokens; // rows before the first query
     int first = firstRow(keys.rows(), tokens, query, band.oldest);
+    if (documents != null) first = Math.max(first, past + documents.begin(b, query));
     long end = queryRow + queries - band.youngest;
     for (int row = first; row < end; row += KeyBlock.KEYS) {
       int count = (int) Math.min(KeyBlock.KEYS, end - row);
       long born = row - queryRow;
       block.slide(keys, values, row, count, born + band.youngest, born + band.oldest);
+      if (documents != null) {
+        for (int r = 0; r < count; r++) {
+          block.end[r] = documents.end(b, row + r - past, query) - query;
+        }
+      }
       visitor.visit(band.part, row);
     }
   }
@@ -99,6 +108,11 @@ final class AttentionMemory {
       HeadRows values = HeadRows.of(all.v, t, outer, group);
       long firstQuery = c * geometry.chunk() - begin;
       long lastQuery = firstQuery + geometry.chunk() - 1;
+      if (documents != null) {
+        int end = documents.end(b, begin + firstQuery - geometry.start(), 0);
+        lastQuery = Math.min(lastQuery, end - query - 1L);
+      }
+      if (lastQuery < 0) continue; // all of these queries are of a later document
       for (int row = 0; row < keys.rows(); row += KeyBlock.KEYS) {
         int count = bias(all.bias, outer, group, t, row, block);
         if (count == 0) continue; // slots that are all empty

@@ -28,6 +28,13 @@ final class BestTokens {
     }
   }
 
+  /**
+   * Drops all if they are older than {@code oldest}: they are of one document, and it has ended.
+   */
+  void forgetBefore(long oldest) {
+    if (size > 0 && position[0] < oldest) size = 0;
+  }
+
   /** Whether the token in {@code slot} is worse than another. */
   private boolean worse(int slot, double otherScore, long otherPosition) {
     return score[slot] < otherScore

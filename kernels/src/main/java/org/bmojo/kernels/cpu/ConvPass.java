@@ -27,7 +27,8 @@ record ConvPass(
     float[] taps,
     float[] bias,
     Floats x,
-    @Nullable Floats initial) {
+    @Nullable Floats initial,
+    @Nullable DocumentRows documents) {
   /** Channels of a task: whole cache lines, and a few of them from each row. */
   private static final int BLOCK = Math.max(128, LANES);
 
@@ -51,7 +52,8 @@ record ConvPass(
         taps,
         bias,
         Floats.of(in.x()),
-        initial == null ? null : Floats.of(initial));
+        initial == null ? null : Floats.of(initial),
+        DocumentRows.of(in.begin()));
   }
 
   int tasks() {
@@ -96,7 +98,8 @@ record ConvPass(
           all(0f).intoArray(g, slot);
         }
         FloatVector d = all(0f);
-        for (int m = 0; m < width; m++) { // input t−K+1 met tap m at token t−m
+        // Input t−K+1 met tap m at token t−m, unless that is of a later document.
+        for (int m = firstMet(sequence, t); m < width; m++) {
           int ring = Math.floorMod(t - m, width) * BLOCK + i - from;
           d = load(g, ring).fma(load(taps, m * Lanes.padded(channels) + i), d);
         }
@@ -121,7 +124,7 @@ record ConvPass(
 
   private void addUp(int sequence, int t, int i, FloatVector g, float[] part, int at) {
     g.add(load(part, at)).intoArray(part, at);
-    for (int m = 0; m < width; m++) {
+    for (int m = firstTap(sequence, t); m < width; m++) {
       int k = (m + 1) * BLOCK + at;
       g.fma(input(sequence, t - width + 1 + m, i), load(part, k)).intoArray(part, k);
     }
@@ -143,11 +146,27 @@ record ConvPass(
 
   private FloatVector linear(int sequence, int t, int i) {
     FloatVector sum = load(bias, i);
-    for (int m = 0; m < width; m++) {
+    for (int m = firstTap(sequence, t); m < width; m++) {
       FloatVector tap = load(taps, m * Lanes.padded(channels) + i);
       sum = input(sequence, t - width + 1 + m, i).fma(tap, sum);
     }
     return sum;
+  }
+
+  /** The first tap that does not reach back to another document. */
+  private int firstTap(int sequence, int t) {
+    if (documents == null) return 0;
+    return Math.max(0, documents.begin(sequence, t) - (t - width + 1));
+  }
+
+  /** The smallest m such that token t−m is of the same document as input t−K+1; K−1 at most. */
+  private int firstMet(int sequence, int t) {
+    if (documents == null) return 0;
+    int input = t - width + 1, last = Math.min(t, tokens - 1);
+    for (int m = t - last; m < width - 1; m++) {
+      if (t - m < 0 || documents.begin(sequence, t - m) <= input) return m;
+    }
+    return width - 1;
   }
 
   /** Input t; before the first token, the carried one. */

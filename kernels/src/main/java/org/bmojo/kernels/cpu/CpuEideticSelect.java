@@ -5,6 +5,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A running heap: every token is offered once, when it has left the window at a refresh, in O(log
@@ -13,8 +14,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class CpuEideticSelect implements EideticSelect {
   @Override
   public Output forward(
-      Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
-    rule.expectFit(scores, start, keptPositions, keptScores);
+      Rule rule,
+      Tensor scores,
+      long start,
+      Tensor keptPositions,
+      Tensor keptScores,
+      @Nullable Tensor begin) {
+    rule.expectFit(scores, start, keptPositions, keptScores, begin);
     int batch = (int) scores.size(0), capacity = rule.capacity();
     int tail = rule.tail(start), length = (int) scores.size(1);
     int chunks = rule.chunks(start, length - tail);
@@ -22,6 +28,7 @@ public final class CpuEideticSelect implements EideticSelect {
     try (Scope scope = new Scope()) {
       double[] recent = doubles(scores), keptScore = doubles(keptScores);
       long[] kept = Longs.of(keptPositions);
+      DocumentRows documents = DocumentRows.of(begin);
       Cores.forEach(
           batch,
           b -> {
@@ -35,6 +42,13 @@ public final class CpuEideticSelect implements EideticSelect {
             for (int m = 0; m < chunks; m++) {
               long chunkStart = (start / rule.chunk() + m) * rule.chunk();
               long last = chunkStart < start ? -1 : chunkStart - rule.window();
+              if (documents != null && chunkStart >= start) {
+                // What a refresh offered is older than the refresh: of a document that has begun
+                // since, nothing was offered yet.
+                long oldest = start + documents.begin(b, (int) (chunkStart - start));
+                best.forgetBefore(oldest);
+                next = Math.max(next, Math.min(oldest, last + 1));
+              }
               for (; next <= last; next++) {
                 int i = (int) (next - first);
                 best.offer(recent[b * length + i], next, capacity + i);

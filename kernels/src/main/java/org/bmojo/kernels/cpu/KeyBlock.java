@@ -6,7 +6,8 @@ import java.util.Arrays;
  * Up to {@link #KEYS} keys and values of one key head, copied side by side, and which of a block of
  * queries see them: key r is seen by queries first + slide·r … first + slide·r + span − 1, counted
  * from the block's first query. The window and the fading span slide with the key (slide = 1); an
- * eidetic set is seen by all of its chunk (slide = 0).
+ * eidetic set is seen by all of its chunk (slide = 0). Beyond that, no query from {@link #end} on
+ * sees a key, since it belongs to a later document.
  */
 final class KeyBlock {
   static final int KEYS = 64;
@@ -24,6 +25,9 @@ final class KeyBlock {
   final float[] bias;
 
   final float[] dBias; // (heads of the group, KEYS)
+
+  /** By row, counted from the block's first query; the caller's to lower. */
+  final int[] end = new int[KEYS];
 
   boolean eidetic;
   int count;
@@ -68,12 +72,13 @@ final class KeyBlock {
     keys.read(from, rows, k, stride);
     values.read(from, rows, v, stride);
     // Rows that fill up the last tile count for nothing, but 0·NaN would.
-    int end = TileProduct.paddedRows(rows) * stride;
-    Arrays.fill(k, rows * stride, end, 0);
-    Arrays.fill(v, rows * stride, end, 0);
+    int whole = TileProduct.paddedRows(rows) * stride;
+    Arrays.fill(k, rows * stride, whole, 0);
+    Arrays.fill(v, rows * stride, whole, 0);
     Arrays.fill(dk, 0);
     Arrays.fill(dv, 0);
     Arrays.fill(dBias, 0);
+    Arrays.fill(end, Integer.MAX_VALUE);
   }
 
   /** First row that any of {@code queries} queries from number {@code query} on sees. */

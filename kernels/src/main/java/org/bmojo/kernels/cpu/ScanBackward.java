@@ -152,7 +152,10 @@ final class ScanBackward {
     int at = (block - firstBlock) * layout.stateSize();
     for (int i = 0; i < layout.width(block); i += LANES) {
       System.arraycopy(start, at + i * states, h, 0, states * LANES);
-      for (int t = 0; t < count; t++) recompute(block, t, i);
+      for (int t = 0; t < count; t++) {
+        if (in.beginsAt(sequence, from + t)) recomputeFirst(t, i);
+        else recompute(block, t, i);
+      }
       for (int t = count - 1; t >= 0; t--) reverse(block, t, i);
     }
   }
@@ -168,6 +171,19 @@ final class ScanBackward {
       FloatVector e = VectorMath.exp2(step.mul(load(a, rates + n * LANES)));
       e.intoArray(decay, before + n * LANES);
       FloatVector state = e.fma(load(h, before + n * LANES), x.mul(b[row + n]));
+      state.intoArray(h, after + n * LANES);
+      sum = state.fma(all(c[row + n]), sum);
+    }
+    sum.intoArray(read, t * BLOCK + i);
+  }
+
+  /** The same for the first token of a document, with decays of zero. */
+  private void recomputeFirst(int t, int i) {
+    FloatVector x = load(input, t * BLOCK + i), sum = all(0f);
+    int before = t * states * LANES, after = before + states * LANES, row = t * states;
+    for (int n = 0; n < states; n++) {
+      all(0f).intoArray(decay, before + n * LANES);
+      FloatVector state = x.mul(b[row + n]);
       state.intoArray(h, after + n * LANES);
       sum = state.fma(all(c[row + n]), sum);
     }

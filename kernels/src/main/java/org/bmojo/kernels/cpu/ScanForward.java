@@ -6,6 +6,7 @@ import static org.bmojo.kernels.cpu.Lanes.load;
 import static org.bmojo.kernels.cpu.ScanLayout.BLOCK;
 import static org.bmojo.kernels.cpu.ScanLayout.PIECE;
 
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.bmojo.kernels.torch.Floats;
@@ -94,7 +95,9 @@ final class ScanForward {
 
   /** The recurrence: advances h over the piece and leaves Σ_n h·c in {@code read}. */
   private void recur(int block, int from, int count) {
+    int at = (block - firstBlock) * layout.stateSize();
     for (int t = 0; t < count; t++) {
+      if (in.beginsAt(sequence, from + t)) Arrays.fill(h, at, at + layout.stateSize(), 0);
       for (int i = 0; i < layout.width(block); i += LANES) advance(block, t, i);
     }
   }

@@ -23,7 +23,8 @@ record ScanInputs(
     float[] d,
     Floats z,
     float[] deltaBias,
-    @Nullable Floats initial) {
+    @Nullable Floats initial,
+    @Nullable DocumentRows documents) {
 
   static ScanInputs of(Inputs in, ScanLayout layout) {
     Tensor initial = in.initial();
@@ -36,7 +37,13 @@ record ScanInputs(
         channels(Floats.of(in.d()), layout),
         Floats.of(in.z()),
         channels(Floats.of(in.deltaBias()), layout),
-        initial == null ? null : Floats.of(initial));
+        initial == null ? null : Floats.of(initial),
+        DocumentRows.of(in.begin()));
+  }
+
+  /** Whether {@code token} knows of none before it. */
+  boolean beginsAt(int sequence, int token) {
+    return documents != null && documents.beginsAt(sequence, token);
   }
 
   private static float[] rates(Floats from, ScanLayout layout) {

@@ -86,6 +86,7 @@ final class TileLogits {
     for (int r = from; r < end; r++) {
       int low = block.first + block.slide * r - offset;
       int high = r < block.count ? Math.min(low + block.span, count) : low;
+      high = Math.min(high, block.end[r] - offset);
       hide(r, low, high);
     }
     TileProduct.add(

@@ -30,6 +30,7 @@ public final class CudaCausalConv implements CausalConv {
               call.weight,
               call.bias,
               call.initial,
+              call.begin,
               y,
               last,
               call.tokens,
@@ -57,6 +58,7 @@ public final class CudaCausalConv implements CausalConv {
               call.weight,
               call.bias,
               call.initial,
+              call.begin,
               call.door.activation("dy", dy),
               dx,
               dInitial,
@@ -101,7 +103,7 @@ public final class CudaCausalConv implements CausalConv {
   private static final class Call {
     final Door door;
     final Tensor x, weight;
-    final @Nullable Tensor bias, initial;
+    final @Nullable Tensor bias, initial, begin;
     final long batch, tokens, channels, width;
     final int vector;
     final Program program;
@@ -114,6 +116,7 @@ public final class CudaCausalConv implements CausalConv {
       // One type for both: a bias of another type is rounded to the weight's.
       bias = b == null ? null : door.weight("bias", Tensors.as(b, weight));
       initial = before == null ? null : door.activation("initial", before);
+      begin = door.beginOrNull(in.begin());
       batch = x.size(0);
       tokens = x.size(1);
       channels = x.size(2);
@@ -133,6 +136,7 @@ public final class CudaCausalConv implements CausalConv {
               "WEIGHT=" + Program.type(weight),
               "K=" + width,
               "VECTOR=" + vector,
+              "PACKED=" + (begin == null ? 0 : 1),
               "RUN=" + run);
     }
 

@@ -5,6 +5,7 @@ import org.bmojo.kernels.op.EideticSelect;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /** {@code eidetic_select.cu}: every chunk's set at once, no sort. */
 public final class CudaEideticSelect implements EideticSelect {
@@ -23,10 +24,15 @@ public final class CudaEideticSelect implements EideticSelect {
 
   @Override
   public Output forward(
-      Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
-    rule.expectFit(scores, start, keptPositions, keptScores);
+      Rule rule,
+      Tensor scores,
+      long start,
+      Tensor keptPositions,
+      Tensor keptScores,
+      @Nullable Tensor begin) {
+    rule.expectFit(scores, start, keptPositions, keptScores, begin);
     if (scores.scalar_type().intern() != ScalarType.Float || rule.capacity() == 0) {
-      return composed.forward(rule, scores, start, keptPositions, keptScores);
+      return composed.forward(rule, scores, start, keptPositions, keptScores, begin);
     }
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, scores);
@@ -41,6 +47,7 @@ public final class CudaEideticSelect implements EideticSelect {
               door.state("scores", scores),
               door.index("kept positions", keptPositions),
               door.state("kept scores", keptScores),
+              door.beginOrNull(begin),
               positions,
               rows,
               recent,

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All keys in one kernel forward ({@link JointForward}), three backward ({@link JointBackward});
- * flash attention where there is a window alone. Types and head sizes that these do not serve
- * (float32) take the reference's composition, on the GPU as well.
+ * flash attention where there is a window alone and one document a row. Types and head sizes that
+ * these do not serve (float32) take the reference's composition, on the GPU as well.
  */
 public final class CudaMemoryAttention implements MemoryAttention {
   private static final String OP = "memory attention";
@@ -107,9 +107,9 @@ public final class CudaMemoryAttention implements MemoryAttention {
     return Flash.serves(in.q()) && (plain(in) || narrow);
   }
 
-  /** Whether queries see a window's keys alone. */
+  /** Whether queries see a window's keys alone, of one document. */
   private static boolean plain(Inputs in) {
-    return remembered(in) == null && faded(in) == null;
+    return remembered(in) == null && faded(in) == null && in.begin() == null;
   }
 
   /** The fading stream unless none of it is seen. */

@@ -49,6 +49,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               y,
               last,
               checkpoints,
+              call.begin,
               call.tokens,
               (int) call.channels);
       return new Output(
@@ -92,6 +93,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               dInitial,
               sums,
               maps,
+              call.begin,
               tokens,
               (int) channels);
       Tensor db = empty(call.b, Shapes.of(call.b)), dc = empty(call.c, Shapes.of(call.c));
@@ -159,7 +161,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
   private static final class Call {
     final Door door;
     final Tensor u, delta, a, b, c, d, z, deltaBias;
-    final @Nullable Tensor initial;
+    final @Nullable Tensor initial, begin;
     final long batch, tokens, channels, states;
 
     Call(Inputs in) {
@@ -173,6 +175,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       z = door.activation("z", in.z());
       deltaBias = door.state("deltaBias", in.deltaBias());
       initial = door.stateOrNull("initial", in.initial());
+      begin = door.beginOrNull(in.begin());
       batch = u.size(0);
       tokens = u.size(1);
       channels = u.size(2);
@@ -215,6 +218,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       constants.add("STATES=" + perThread());
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
       constants.add("RESIDENT=" + resident);
+      constants.add("PACKED=" + (begin == null ? 0 : 1));
       return Program.of(u, file, constants.toArray(String[]::new));
     }
 
@@ -229,13 +233,18 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Grid forwardGrid() {
-      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES));
+      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES) + firsts(FORWARD));
     }
 
     Grid backwardGrid() {
       int floats = 3 * LANES + 4 * padded() + 3 * warps() * LANES;
       int raw = 4 * LANES * (int) u.element_size();
-      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES);
+      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES + firsts(BETWEEN));
+    }
+
+    /** Bytes that say of so many tokens whether a document begins. */
+    private int firsts(int tokens) {
+      return begin == null ? 0 : 4 * tokens;
     }
 
     private Grid grid(int shared) {

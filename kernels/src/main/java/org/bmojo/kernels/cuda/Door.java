@@ -61,6 +61,11 @@ record Door(String operation, Tensor like) {
     return dense(name, t, ScalarType.Long);
   }
 
+  /** Where documents begin, if there are several in a row. */
+  @Nullable Tensor beginOrNull(@Nullable Tensor t) {
+    return t == null ? null : dense("begin", t, ScalarType.Int);
+  }
+
   /**
    * A tensor that is written in place: a copy would swallow what is written.
    *

@@ -10,6 +10,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code eidetic_attention.cu}, gradients: a block takes a chunk with one key head, keys and values
@@ -20,13 +21,15 @@ final class EideticPart {
   private final Door door;
   private final Eidetic like;
   private final Tensor q, k, v, bias;
+  private final @Nullable Tensor begin;
   private final int warps, heads, groups, chunks, slots;
 
   /** Of memory with at least one slot. */
-  EideticPart(Door door, Geometry geometry, Eidetic in) {
+  EideticPart(Door door, Geometry geometry, Eidetic in, @Nullable Tensor begin) {
     this.door = door;
     this.geometry = geometry;
     like = in;
+    this.begin = begin;
     q = door.activation("eidetic q", in.q());
     k = door.activation("eidetic k", in.k());
     v = door.activation("eidetic v", in.v());
@@ -52,7 +55,8 @@ final class EideticPart {
       Tensor dq = empty(q, Shapes.of(q)), dk = empty(k, Shapes.of(k)), dv = empty(v, Shapes.of(v));
       Tensor dBias = empty(bias, Shapes.of(bias));
       Tensor wide = slots > rows() ? Floats.empty(q, Shapes.of(q)) : null;
-      Program.of(door.like(), "eidetic_attention", "HEAD=" + q.size(3), "WARPS=" + warps)
+      String head = "HEAD=" + q.size(3), packed = JointForward.packed(begin);
+      Program.of(door.like(), "eidetic_attention", head, "WARPS=" + warps, packed)
           .kernel("attention_backward_sets")
           .launch(
               new Grid(chunks, groups, q.size(0), 32 * warps, shared(warps)),
@@ -63,6 +67,7 @@ final class EideticPart {
               dOut,
               logSumExp,
               along,
+              begin,
               dq,
               dk,
               dv,

@@ -27,6 +27,7 @@ final class JointBackward {
   private final Stream window;
   private final @Nullable Stream fading;
   private final @Nullable Eidetic eidetic;
+  private final @Nullable Tensor begin;
   private final long batch, tokens, heads, groups, rows;
   private final int warps;
   private final Program program;
@@ -39,6 +40,7 @@ final class JointBackward {
     Stream faded = CudaMemoryAttention.faded(in);
     fading = faded == null ? null : dense("fading", faded);
     eidetic = CudaMemoryAttention.remembered(in);
+    begin = door.beginOrNull(in.begin());
     batch = q.size(0);
     tokens = q.size(1);
     heads = q.size(2);
@@ -47,7 +49,8 @@ final class JointBackward {
     while (most > 1 && shared(most, 4) > Device.of(q).shared()) most /= 2;
     warps = most;
     rows = 16L * warps;
-    program = Program.of(q, "band_attention", "HEAD=" + q.size(3), "WARPS=" + warps);
+    String packed = JointForward.packed(begin);
+    program = Program.of(q, "band_attention", "HEAD=" + q.size(3), "WARPS=" + warps, packed);
   }
 
   /** Of the joint output, dense; dOut (B, T, H, D) dense. */
@@ -59,7 +62,8 @@ final class JointBackward {
     Eidetic dEidetic =
         eidetic == null
             ? null
-            : new EideticPart(door, geometry, eidetic).backward(dOut, joint.logSumExp(), along);
+            : new EideticPart(door, geometry, eidetic, begin)
+                .backward(dOut, joint.logSumExp(), along);
     return new Gradients(dq, dWindow, dFading, dEidetic);
   }
 
@@ -80,6 +84,7 @@ final class JointBackward {
             joint.out(),
             dOut,
             joint.logSumExp(),
+            begin,
             dq,
             along,
             tokens,
@@ -111,6 +116,7 @@ final class JointBackward {
             dOut,
             logSumExp,
             along,
+            begin,
             dWindow.k(),
             dWindow.v(),
             dFading == null ? null : dFading.k(),

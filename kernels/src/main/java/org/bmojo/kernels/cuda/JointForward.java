@@ -46,7 +46,8 @@ final class JointForward {
       while (warps > 1 && (8 * warps >= longest || shared(warps, dim) > room)) warps /= 2;
       long rows = 16 * warps, tiles = (longest + rows - 1) / rows;
       Tensor out = empty(q, Shapes.of(q)), logSumExp = Floats.empty(q, batch, tokens, heads);
-      Program.of(q, "memory_attention", "HEAD=" + dim, "WARPS=" + warps)
+      Tensor begin = door.beginOrNull(in.begin());
+      Program.of(q, "memory_attention", "HEAD=" + dim, "WARPS=" + warps, packed(begin))
           .kernel("attention_forward")
           .launch(
               new Grid(chunks * tiles, heads, batch, 32 * warps, shared(warps, dim)),
@@ -63,6 +64,7 @@ final class JointForward {
               dense(door, "eidetic k", eidetic == null ? null : eidetic.k()),
               dense(door, "eidetic v", eidetic == null ? null : eidetic.v()),
               eidetic == null ? null : door.state("bias", eidetic.bias().to(ScalarType.Float)),
+              begin,
               out,
               logSumExp,
               tokens,
@@ -75,6 +77,11 @@ final class JointForward {
               (float) g.scale());
       return new Output(scope.keep(out), scope.keep(logSumExp));
     }
+  }
+
+  /** Whether rows hold several documents, as sources are told. */
+  static String packed(@Nullable Tensor begin) {
+    return "PACKED=" + (begin == null ? 0 : 1);
   }
 
   private static @Nullable Tensor dense(Door door, String name, @Nullable Tensor t) {

@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -18,8 +19,19 @@ public interface CausalConv {
    * @param weight (I, K)
    * @param bias (I), or null
    * @param initial (B, K−1, I) the inputs before the first token, oldest first; null is zero
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
-  record Inputs(Tensor x, Tensor weight, @Nullable Tensor bias, @Nullable Tensor initial) {
+  record Inputs(
+      Tensor x,
+      Tensor weight,
+      @Nullable Tensor bias,
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(Tensor x, Tensor weight, @Nullable Tensor bias, @Nullable Tensor initial) {
+      this(x, weight, bias, initial, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       expect("causal convolution", "x", x, ANY, ANY, ANY);
@@ -28,6 +40,7 @@ public interface CausalConv {
       if (initial != null) {
         expect("causal convolution", "initial", initial, x.size(0), weight.size(1) - 1, x.size(2));
       }
+      if (begin != null) expectBegin("causal convolution", begin, x.size(0), x.size(1));
     }
   }
 

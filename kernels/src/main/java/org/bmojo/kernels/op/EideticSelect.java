@@ -2,14 +2,17 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which tokens eidetic memory holds: at every absolute multiple cC of the chunk, the E positions j
  * ≤ cC − W with the highest score; of equal scores the later position wins. A score of −∞ is never
- * kept. Selection has no gradient.
+ * kept. Selection has no gradient. Where a row holds several documents, a chunk's set is chosen
+ * from the one that its first token belongs to.
  *
  * <p>Past tokens are handed in as candidates: the E kept at the last refresh, and the P tokens just
  * before the call. P = W + C − 1 is enough for any split of a sequence into calls (fewer only where
@@ -54,7 +57,12 @@ public interface EideticSelect {
      *
      * @throws BadInput saying which and why
      */
-    public void expectFit(Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+    public void expectFit(
+        Tensor scores,
+        long start,
+        Tensor keptPositions,
+        Tensor keptScores,
+        @Nullable Tensor begin) {
       String op = "eidetic select";
       expect(op, "scores", scores, ANY, ANY);
       long batch = scores.size(0);
@@ -66,6 +74,7 @@ public interface EideticSelect {
             "expected those of " + tail(start) + " tokens before it and of at least one new one",
             "pass the scores of the tail and of the new tokens");
       }
+      if (begin != null) expectBegin(op, begin, batch, scores.size(1) - tail(start));
     }
   }
 
@@ -86,6 +95,19 @@ public interface EideticSelect {
    * @param keptPositions (B, E) int64, the set at the last refresh before {@code start}, −1 where
    *     empty
    * @param keptScores (B, E) their scores
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
-  Output forward(Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores);
+  Output forward(
+      Rule rule,
+      Tensor scores,
+      long start,
+      Tensor keptPositions,
+      Tensor keptScores,
+      @Nullable Tensor begin);
+
+  /** The same of rows with one document each. */
+  default Output forward(
+      Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
+    return forward(rule, scores, start, keptPositions, keptScores, null);
+  }
 }

@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -24,10 +25,24 @@ public interface GatedDelta {
    * @param k (B, T, H, N)
    * @param v (B, T, H, P)
    * @param beta (B, T, H) strength of the correction
-   * @param g (B, T, H) logarithm of the decay, at most 0; float32 or float64
+   * @param g (B, T, H) logarithm of the decay, at most 0, −∞ where a document begins; float32 or
+   *     float64
    * @param initial (B, H, N, P) state before the first token, float32 or float64; null is zero
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
-  record Inputs(Tensor q, Tensor k, Tensor v, Tensor beta, Tensor g, @Nullable Tensor initial) {
+  record Inputs(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor beta,
+      Tensor g,
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(Tensor q, Tensor k, Tensor v, Tensor beta, Tensor g, @Nullable Tensor initial) {
+      this(q, k, v, beta, g, initial, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       String op = "gated delta rule";
@@ -38,6 +53,7 @@ public interface GatedDelta {
       expect(op, "beta", beta, batch, tokens, heads);
       expect(op, "g", g, batch, tokens, heads);
       if (initial != null) expect(op, "initial", initial, batch, heads, states, v.size(3));
+      if (begin != null) expectBegin(op, begin, batch, tokens);
     }
   }
 

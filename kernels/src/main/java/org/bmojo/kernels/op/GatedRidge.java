@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
@@ -45,11 +46,24 @@ public interface GatedRidge {
    *
    * @param q (B, T, H, D)
    * @param k (B, T, H, D)
-   * @param g (B, T, H) logarithm of the decay, at most 0; float32 or float64
+   * @param g (B, T, H) logarithm of the decay, at most 0, −∞ where a document begins; float32 or
+   *     float64
    * @param initial (B, H, D, D) symmetric M before the first token, float32 or float64; null is
    *     zero
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
-  record Inputs(Solver solver, Tensor q, Tensor k, Tensor g, @Nullable Tensor initial) {
+  record Inputs(
+      Solver solver,
+      Tensor q,
+      Tensor k,
+      Tensor g,
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(Solver solver, Tensor q, Tensor k, Tensor g, @Nullable Tensor initial) {
+      this(solver, q, k, g, initial, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       String op = "gated ridge";
@@ -58,6 +72,7 @@ public interface GatedRidge {
       expect(op, "k", k, batch, tokens, heads, dim);
       expect(op, "g", g, batch, tokens, heads);
       if (initial != null) expect(op, "initial", initial, batch, heads, dim, dim);
+      if (begin != null) expectBegin(op, begin, batch, tokens);
     }
   }
 

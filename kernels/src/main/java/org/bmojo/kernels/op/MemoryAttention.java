@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
@@ -76,14 +77,27 @@ public interface MemoryAttention {
    *
    * @param q (B, T, H, D) rotated to their own positions
    * @param fading null where F = 0
-   * @param eidetic null where E = 0
+   * @param eidetic null where E = 0; with documents, a set is of the one that its chunk begins in,
+   *     and queries of a later one in that chunk see nothing of it
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
   record Inputs(
       Geometry geometry,
       Tensor q,
       Stream window,
       @Nullable Stream fading,
-      @Nullable Eidetic eidetic) {
+      @Nullable Eidetic eidetic,
+      @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(
+        Geometry geometry,
+        Tensor q,
+        Stream window,
+        @Nullable Stream fading,
+        @Nullable Eidetic eidetic) {
+      this(geometry, q, window, fading, eidetic, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       String op = "memory attention";
@@ -108,6 +122,7 @@ public interface MemoryAttention {
         expect(op, "eidetic v", eidetic.v(), batch, chunks, slots, groups, dim);
         expect(op, "eidetic bias", eidetic.bias(), batch, chunks, heads, slots);
       }
+      if (begin != null) expectBegin(op, begin, batch, tokens);
     }
 
     /** Rows end with the last query; none stand before the sequence. */

@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ public interface SelectiveScan {
    * @param z (B, T, I) gate before silu
    * @param deltaBias (I)
    * @param initial (B, I, N) state before the first token; null is zero
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
   record Inputs(
       Tensor u,
@@ -40,7 +42,22 @@ public interface SelectiveScan {
       Tensor d,
       Tensor z,
       Tensor deltaBias,
-      @Nullable Tensor initial) {
+      @Nullable Tensor initial,
+      @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(
+        Tensor u,
+        Tensor delta,
+        Tensor a,
+        Tensor b,
+        Tensor c,
+        Tensor d,
+        Tensor z,
+        Tensor deltaBias,
+        @Nullable Tensor initial) {
+      this(u, delta, a, b, c, d, z, deltaBias, initial, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       expect("selective scan", "u", u, ANY, ANY, ANY);
@@ -54,6 +71,7 @@ public interface SelectiveScan {
       expect("selective scan", "z", z, batch, tokens, channels);
       expect("selective scan", "deltaBias", deltaBias, channels);
       if (initial != null) expect("selective scan", "initial", initial, batch, channels, states);
+      if (begin != null) expectBegin("selective scan", begin, batch, tokens);
     }
   }
 

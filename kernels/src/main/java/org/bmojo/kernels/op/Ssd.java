@@ -2,6 +2,7 @@ package org.bmojo.kernels.op;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Shapes.expect;
+import static org.bmojo.kernels.torch.Shapes.expectBegin;
 
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -24,10 +25,18 @@ public interface Ssd {
    * @param q (B, T, H, N)
    * @param k (B, T, H, N)
    * @param v (B, T, H, P)
-   * @param g (B, T, H) logarithm of the decay, at most 0; float32 or float64
+   * @param g (B, T, H) logarithm of the decay, at most 0, −∞ where a document begins; float32 or
+   *     float64
    * @param initial (B, H, N, P) state before the first token, float32 or float64; null is zero
+   * @param begin (B, T) int32 where documents begin, as the package says; null for one document
    */
-  record Inputs(Tensor q, Tensor k, Tensor v, Tensor g, @Nullable Tensor initial) {
+  record Inputs(
+      Tensor q, Tensor k, Tensor v, Tensor g, @Nullable Tensor initial, @Nullable Tensor begin) {
+    /** One document. */
+    public Inputs(Tensor q, Tensor k, Tensor v, Tensor g, @Nullable Tensor initial) {
+      this(q, k, v, g, initial, null);
+    }
+
     /** Refuses shapes that do not fit together. */
     public Inputs {
       expect("ssd", "q", q, ANY, ANY, ANY, ANY);
@@ -36,6 +45,7 @@ public interface Ssd {
       expect("ssd", "v", v, batch, tokens, heads, ANY);
       expect("ssd", "g", g, batch, tokens, heads);
       if (initial != null) expect("ssd", "initial", initial, batch, heads, states, v.size(3));
+      if (begin != null) expectBegin("ssd", begin, batch, tokens);
     }
   }
 

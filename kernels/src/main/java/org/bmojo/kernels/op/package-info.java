@@ -12,6 +12,14 @@
  * <p>Types: activations float32 (or bfloat16 where a room says so; float64 in the reference).
  * Decays, states and softmax statistics are float32 even then.
  *
+ * <p>Documents: a row may hold several, one after another, that must not know of each other. What
+ * looks back then takes {@code begin} (B, T), int32: for every token the one its document begins
+ * with, counted from the call's first token, negative where that is in the past. It never decreases
+ * along a row, and a token with {@code begin[b][t] = t} begins a document. What is older than
+ * {@code begin} does not exist for a token: recurrences begin from nothing, convolutions read
+ * zeros, no key is seen, and no gradient passes. A null {@code begin} is one document, however old,
+ * and costs nothing. A step's one token begins none.
+ *
  * <p>Memory: results belong to the caller's innermost {@link org.bmojo.kernels.torch.Scope};
  * temporaries never leave the call. Nothing an operation is given is changed, except the states
  * that a step advances.

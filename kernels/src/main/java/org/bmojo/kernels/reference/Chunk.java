@@ -3,9 +3,11 @@ package org.bmojo.kernels.reference;
 import static org.bmojo.kernels.torch.Tensors.accumulation;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
+import org.bmojo.kernels.op.Documents;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The decays inside a run of C tokens, from which recurrences with one decay per head become
@@ -16,8 +18,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param fromStart (B, H, C, 1): what is left of the state before the chunk
  * @param toEnd (B, H, C, 1): what will be left after the chunk of what a token wrote
  * @param whole (B, H, 1, 1): what is left after the chunk of the state before it
+ * @param together (B, H, C, C): 1 where row's token and an earlier one, column's, are of the same
+ *     document, else 0; null where there is but one
  */
-record Chunk(Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole) {
+record Chunk(
+    Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole, @Nullable Tensor together) {
   /** Tokens in a chunk: the products cost C, the loop over chunks T/C. */
   static final int TOKENS = 64;
 
@@ -25,8 +30,9 @@ record Chunk(Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole) {
    * From logarithms of decays.
    *
    * @param g (B, H, C)
+   * @param packed whether there may be several documents, which begin where g is −∞
    */
-  static Chunk of(Tensor g) {
+  static Chunk of(Tensor g, boolean packed) {
     long tokens = g.size(-1);
     Tensor square = g.unsqueeze(-1).expand(g.size(0), g.size(1), tokens, tokens);
     // later[i][j] = g[j+1] + … + g[i], summed as such: a difference of two sums from the start
@@ -39,7 +45,26 @@ record Chunk(Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole) {
         within,
         fromStart,
         within.narrow(-2, tokens - 1, 1).transpose(-1, -2),
-        fromStart.narrow(-2, tokens - 1, 1));
+        fromStart.narrow(-2, tokens - 1, 1),
+        packed ? together(g) : null);
+  }
+
+  private static Tensor together(Tensor g) {
+    Tensor number = g.eq(scalar(Double.NEGATIVE_INFINITY)).cumsum(-1);
+    return number.unsqueeze(-1).eq(number.unsqueeze(-2)).to(g.scalar_type()).tril();
+  }
+
+  /** (B, H, T) of logarithms (B, T, H): −∞ where a document begins, so that nothing is left. */
+  static Tensor decays(Tensor g, @Nullable Tensor begin) {
+    if (begin == null) return byHead(g);
+    Tensor firsts = Documents.firsts(begin).unsqueeze(-1);
+    return byHead(g.masked_fill(firsts, scalar(Double.NEGATIVE_INFINITY)));
+  }
+
+  /** The gradient of the logarithms, (B, T, H), from that of {@link #decays}. */
+  static Tensor ofDecays(Tensor d, @Nullable Tensor begin) {
+    Tensor dg = d.transpose(1, 2);
+    return begin == null ? dg : dg.masked_fill(Documents.firsts(begin).unsqueeze(-1), scalar(0));
   }
 
   /**
@@ -71,9 +96,13 @@ record Chunk(Tensor within, Tensor fromStart, Tensor toEnd, Tensor whole) {
     return byHead.narrow(2, from, Math.min(TOKENS, byHead.size(2) - from));
   }
 
-  /** Sums from each token to the chunk's end: the gradient of a running sum, (B, H, C). */
-  static Tensor sumToEnd(Tensor t) {
-    return t.flip(-1).cumsum(-1).flip(-1);
+  /**
+   * Sums from each token to the chunk's end: the gradient of a running sum, (B, H, C). At most to
+   * its document's end: beyond that they come to zero, but for rounding.
+   */
+  Tensor sumToEnd(Tensor t) {
+    if (together == null) return t.flip(-1).cumsum(-1).flip(-1);
+    return t.unsqueeze(-2).matmul(together).squeeze(-2);
   }
 
   /** The strictly lower triangle: earlier tokens only. */

@@ -3,10 +3,12 @@ package org.bmojo.kernels.reference;
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.as;
 import static org.bmojo.kernels.torch.Tensors.cat;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.stack;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import org.bmojo.kernels.op.CausalConv;
+import org.bmojo.kernels.op.Documents;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -37,8 +39,9 @@ public final class ReferenceCausalConv implements CausalConv {
       Tensor dPadded = torch.zeros_like(padded);
       Tensor[] dWeight = new Tensor[(int) width];
       for (int m = 0; m < width; m++) {
-        dPadded.narrow(1, m, tokens).add_(g.mul(weight.select(1, m)));
-        dWeight[m] = g.mul(padded.narrow(1, m, tokens)).sum(0, 1);
+        Tensor seen = seen(in, g, m);
+        dPadded.narrow(1, m, tokens).add_(seen.mul(weight.select(1, m)));
+        dWeight[m] = seen.mul(padded.narrow(1, m, tokens)).sum(0, 1);
       }
       Tensor dx = dPadded.narrow(1, width - 1, tokens);
       return new Gradients(
@@ -70,10 +73,17 @@ public final class ReferenceCausalConv implements CausalConv {
   private static Tensor linear(Inputs in, Tensor padded) {
     Tensor weight = accumulated(in.weight());
     long tokens = in.x().size(1);
-    Tensor sum = padded.narrow(1, 0, tokens).mul(weight.select(1, 0));
+    Tensor sum = seen(in, padded.narrow(1, 0, tokens), 0).mul(weight.select(1, 0));
     for (int m = 1; m < weight.size(1); m++) {
-      sum = sum.add(padded.narrow(1, m, tokens).mul(weight.select(1, m)));
+      sum = sum.add(seen(in, padded.narrow(1, m, tokens), m).mul(weight.select(1, m)));
     }
     return in.bias() == null ? sum : sum.add(accumulated(in.bias()));
+  }
+
+  /** What tokens (B, T, I) have to do with tap m: zero where it reaches into another document. */
+  private static Tensor seen(Inputs in, Tensor t, long m) {
+    if (in.begin() == null) return t;
+    Tensor sees = Documents.sees(in.begin(), in.weight().size(1) - 1 - m);
+    return t.masked_fill(sees.logical_not().unsqueeze(-1), scalar(0));
   }
 }

@@ -10,13 +10,19 @@ import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /** A stable sort of all candidates for every chunk. */
 public final class ReferenceEideticSelect implements EideticSelect {
   @Override
   public Output forward(
-      Rule rule, Tensor scores, long start, Tensor keptPositions, Tensor keptScores) {
-    rule.expectFit(scores, start, keptPositions, keptScores);
+      Rule rule,
+      Tensor scores,
+      long start,
+      Tensor keptPositions,
+      Tensor keptScores,
+      @Nullable Tensor begin) {
+    rule.expectFit(scores, start, keptPositions, keptScores, begin);
     try (Scope scope = new Scope()) {
       int capacity = rule.capacity();
       long batch = scores.size(0), tail = rule.tail(start), tokens = scores.size(1) - tail;
@@ -34,6 +40,10 @@ public final class ReferenceEideticSelect implements EideticSelect {
         long chunkStart = (start / rule.chunk() + m) * rule.chunk();
         long last = m == 0 && chunkStart < start ? -1 : chunkStart - rule.window();
         Tensor eligible = eligible(positions, capacity, last);
+        if (begin != null && chunkStart >= start) {
+          Tensor document = begin.narrow(1, chunkStart - start, 1).add(new Scalar(start));
+          eligible = eligible.logical_and(positions.ge(document));
+        }
         Tensor masked = all.masked_fill(eligible.logical_not(), scalar(Double.NEGATIVE_INFINITY));
         Tensor[] set = best(masked, positions, capacity);
         chosenPositions[m] = set[0];

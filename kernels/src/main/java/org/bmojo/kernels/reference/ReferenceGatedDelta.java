@@ -1,6 +1,7 @@
 package org.bmojo.kernels.reference;
 
 import static org.bmojo.kernels.reference.Chunk.byHead;
+import static org.bmojo.kernels.reference.Chunk.decays;
 import static org.bmojo.kernels.reference.Chunk.dot;
 import static org.bmojo.kernels.reference.Chunk.earlier;
 import static org.bmojo.kernels.reference.Chunk.slice;
@@ -76,7 +77,7 @@ public final class ReferenceGatedDelta implements GatedDelta {
                 .add(decays.sum(-1))
                 .sub(decays.sum(-2))
                 .add(dot(dRecalled, k.matmul(before)));
-        dg[c] = Chunk.sumToEnd(dSum);
+        dg[c] = w.part.chunk().sumToEnd(dSum);
         ds = read.before().add(t(k).matmul(dRecalled));
       }
       return new Gradients(
@@ -84,7 +85,7 @@ public final class ReferenceGatedDelta implements GatedDelta {
           scope.keep(as(cat(2, dk).transpose(1, 2), in.k())),
           scope.keep(as(cat(2, dv).transpose(1, 2), in.v())),
           scope.keep(as(cat(2, dBeta).transpose(1, 2), in.beta())),
-          scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
+          scope.keep(as(Chunk.ofDecays(cat(2, dg), in.begin()), in.g())),
           scope.keep(Chunk.kept(ds, in.g())));
     }
   }
@@ -127,17 +128,19 @@ public final class ReferenceGatedDelta implements GatedDelta {
   /** The inputs by head, in the accumulation type. */
   private static final class Heads {
     final Tensor q, k, v, beta, g;
+    final boolean packed;
 
     Heads(Inputs in) {
       q = byHead(in.q());
       k = byHead(in.k());
       v = byHead(in.v());
       beta = byHead(in.beta());
-      g = byHead(in.g());
+      g = decays(in.g(), in.begin());
+      packed = in.begin() != null;
     }
 
     Written written(int c, Tensor before) {
-      Chunk chunk = Chunk.of(slice(g, c));
+      Chunk chunk = Chunk.of(slice(g, c), packed);
       Tensor key = slice(k, c), rate = slice(beta, c).unsqueeze(-1);
       Tensor overlap = earlier(key.matmul(t(key)).mul(chunk.within()));
       Tensor a = overlap.mul(rate);

@@ -1,6 +1,7 @@
 package org.bmojo.kernels.reference;
 
 import static org.bmojo.kernels.reference.Chunk.byHead;
+import static org.bmojo.kernels.reference.Chunk.decays;
 import static org.bmojo.kernels.reference.Chunk.dot;
 import static org.bmojo.kernels.reference.Chunk.earlier;
 import static org.bmojo.kernels.reference.Chunk.slice;
@@ -28,13 +29,13 @@ public final class ReferenceGatedRidge implements GatedRidge {
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
-      Tensor q = byHead(in.q()), k = byHead(in.k()), g = byHead(in.g());
+      Tensor q = byHead(in.q()), k = byHead(in.k()), g = decays(in.g(), in.begin());
       Tensor m = initial(in);
       int chunks = Chunk.count(q);
       Tensor[] z = new Tensor[chunks], before = new Tensor[chunks];
       for (int c = 0; c < chunks; c++) {
         before[c] = m;
-        Part part = new Part(Chunk.of(slice(g, c)), slice(k, c), m);
+        Part part = new Part(Chunk.of(slice(g, c), in.begin() != null), slice(k, c), m);
         z[c] = solve(in.solver(), part::times, part.norm(), slice(q, c));
         m = part.after();
       }
@@ -52,13 +53,15 @@ public final class ReferenceGatedRidge implements GatedRidge {
       throw new IllegalStateException("forward was told no backward follows");
     }
     try (Scope scope = new Scope()) {
-      Tensor k = byHead(in.k()), g = byHead(in.g());
+      Tensor k = byHead(in.k()), g = decays(in.g(), in.begin());
       Tensor z = byHead(out.z()), dOut = byHead(dz);
       int chunks = Chunk.count(k);
       Tensor[] dq = new Tensor[chunks], dk = dq.clone(), dg = dq.clone();
       Tensor dm = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : Chunk.wide(dLast);
       for (int c = chunks - 1; c >= 0; c--) {
-        Part part = new Part(Chunk.of(slice(g, c)), slice(k, c), checkpoints.select(0, c));
+        Part part =
+            new Part(
+                Chunk.of(slice(g, c), in.begin() != null), slice(k, c), checkpoints.select(0, c));
         Tensor norm = part.norm();
         dq[c] = solve(in.solver(), part::times, norm, slice(dOut, c));
         Tensor own = slice(z, c);
@@ -68,13 +71,13 @@ public final class ReferenceGatedRidge implements GatedRidge {
                 : torch.zeros_like(norm);
         PartGradients d = part.gradients(own, dq[c], lambda, dm);
         dk[c] = d.k;
-        dg[c] = Chunk.sumToEnd(d.sum);
+        dg[c] = part.chunk.sumToEnd(d.sum);
         dm = d.before;
       }
       return new Gradients(
           scope.keep(as(cat(2, dq).transpose(1, 2), in.q())),
           scope.keep(as(cat(2, dk).transpose(1, 2), in.k())),
-          scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
+          scope.keep(as(Chunk.ofDecays(cat(2, dg), in.begin()), in.g())),
           scope.keep(Chunk.kept(dm, in.g())));
     }
   }

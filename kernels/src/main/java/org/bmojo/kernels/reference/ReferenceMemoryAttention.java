@@ -165,13 +165,13 @@ public final class ReferenceMemoryAttention implements MemoryAttention {
     Tensor age =
         i.sub(positions(in.window(), g.start(), tokens)); // (T, P+T): 0 is the query itself
     Tensor visible = age.ge(new Scalar(0L)).logical_and(age.lt(new Scalar((long) g.window())));
-    parts.add(part(0, q, in.window(), heads, hide(visible, q), g.scale()));
+    parts.add(part(0, q, in.window(), heads, hide(in, in.window(), visible, q), g.scale()));
     Stream fading = in.fading();
     if (fading != null) {
       Tensor old = i.sub(positions(fading, g.start(), tokens));
       long reach = (long) g.window() + g.fading();
       Tensor seen = old.ge(new Scalar((long) g.window())).logical_and(old.lt(new Scalar(reach)));
-      parts.add(part(0, q, fading, heads, hide(seen, q), g.scale()));
+      parts.add(part(0, q, fading, heads, hide(in, fading, seen, q), g.scale()));
     }
     Eidetic eidetic = in.eidetic();
     if (eidetic != null) {
@@ -182,7 +182,13 @@ public final class ReferenceMemoryAttention implements MemoryAttention {
         long to = Math.min(tokens, (g.start() / g.chunk() + m + 1) * g.chunk() - g.start());
         Stream own = new Stream(eidetic.k().select(1, m), eidetic.v().select(1, m));
         Tensor rows = far.narrow(1, from, to - from);
-        parts.add(part(from, rows, own, heads, bias.select(1, m).unsqueeze(2), g.scale()));
+        Tensor added = bias.select(1, m).unsqueeze(2); // (B, H, 1, E)
+        if (in.begin() != null) {
+          long chunkStart = (g.start() / g.chunk() + m) * g.chunk() - g.start();
+          Tensor later = in.begin().narrow(1, from, to - from).gt(new Scalar(chunkStart));
+          added = added.add(hide(later.logical_not(), q).unsqueeze(1).unsqueeze(-1));
+        }
+        parts.add(part(from, rows, own, heads, added, g.scale()));
       }
     }
     return parts;
@@ -198,8 +204,19 @@ public final class ReferenceMemoryAttention implements MemoryAttention {
     return range(stream.k(), start + tokens - stream.k().size(1), start + tokens);
   }
 
+  /** For rows of a stream that queries (T, P+T) see by their age: (1 or B, 1, T, P+T). */
+  private static Tensor hide(Inputs in, Stream stream, Tensor visible, Tensor like) {
+    Tensor seen = visible.unsqueeze(0);
+    if (in.begin() != null) {
+      long tokens = in.q().size(1);
+      Tensor rows = positions(stream, 0, tokens); // counted from the first query
+      seen = seen.logical_and(rows.ge(in.begin().unsqueeze(-1)));
+    }
+    return hide(seen, like).unsqueeze(1);
+  }
+
   private static Tensor hide(Tensor visible, Tensor like) {
-    return zeros(like, visible.size(0), visible.size(1))
+    return zeros(like, Shapes.of(visible))
         .masked_fill(visible.logical_not(), scalar(Double.NEGATIVE_INFINITY));
   }
 

@@ -3,9 +3,11 @@ package org.bmojo.kernels.reference;
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.as;
 import static org.bmojo.kernels.torch.Tensors.einsum;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.stack;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import org.bmojo.kernels.op.Documents;
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
@@ -100,6 +102,7 @@ public final class ReferenceSelectiveScan implements SelectiveScan {
   /** The inputs in the accumulation type, and the recurrence in terms of them. */
   private static final class Steps {
     final Tensor u, raw, delta, a, b, c, d, z, initial;
+    final @Nullable Tensor firsts; // (B, T) of documents
 
     Steps(Inputs in) {
       u = accumulated(in.u());
@@ -112,10 +115,13 @@ public final class ReferenceSelectiveScan implements SelectiveScan {
       z = accumulated(in.z());
       Tensor before = in.initial();
       initial = before != null ? before : zeros(a, u.size(0), a.size(0), a.size(1));
+      firsts = in.begin() == null ? null : Documents.firsts(in.begin());
     }
 
     Tensor decay(int t) {
-      return einsum("bi,in->bin", delta.select(1, t), a).exp();
+      Tensor decay = einsum("bi,in->bin", delta.select(1, t), a).exp();
+      if (firsts == null) return decay;
+      return decay.masked_fill(firsts.select(1, t).reshape(-1, 1, 1), scalar(0));
     }
 
     Tensor advance(Tensor h, int t) {

@@ -1,6 +1,7 @@
 package org.bmojo.kernels.reference;
 
 import static org.bmojo.kernels.reference.Chunk.byHead;
+import static org.bmojo.kernels.reference.Chunk.decays;
 import static org.bmojo.kernels.reference.Chunk.dot;
 import static org.bmojo.kernels.reference.Chunk.slice;
 import static org.bmojo.kernels.reference.Chunk.t;
@@ -22,13 +23,16 @@ public final class ReferenceSsd implements Ssd {
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
-      Tensor q = byHead(in.q()), k = byHead(in.k()), v = byHead(in.v()), g = byHead(in.g());
+      Tensor q = byHead(in.q()),
+          k = byHead(in.k()),
+          v = byHead(in.v()),
+          g = decays(in.g(), in.begin());
       Tensor s = initial(in);
       int chunks = Chunk.count(q);
       Tensor[] y = new Tensor[chunks], before = new Tensor[chunks];
       for (int c = 0; c < chunks; c++) {
         before[c] = s;
-        Chunk chunk = Chunk.of(slice(g, c));
+        Chunk chunk = Chunk.of(slice(g, c), in.begin() != null);
         Part part = new Part(chunk, slice(q, c), slice(k, c), slice(v, c), s);
         y[c] = part.read();
         s = part.after();
@@ -47,27 +51,30 @@ public final class ReferenceSsd implements Ssd {
       throw new IllegalStateException("forward was told no backward follows");
     }
     try (Scope scope = new Scope()) {
-      Tensor q = byHead(in.q()), k = byHead(in.k()), v = byHead(in.v()), g = byHead(in.g());
+      Tensor q = byHead(in.q()),
+          k = byHead(in.k()),
+          v = byHead(in.v()),
+          g = decays(in.g(), in.begin());
       Tensor dOut = byHead(dy);
       int chunks = Chunk.count(q);
       Tensor[] dq = new Tensor[chunks], dk = dq.clone(), dv = dq.clone(), dg = dq.clone();
       Tensor ds = dLast == null ? torch.zeros_like(checkpoints.select(0, 0)) : Chunk.wide(dLast);
       for (int c = chunks - 1; c >= 0; c--) {
-        Chunk chunk = Chunk.of(slice(g, c));
+        Chunk chunk = Chunk.of(slice(g, c), in.begin() != null);
         Tensor s = checkpoints.select(0, c);
         Part part = new Part(chunk, slice(q, c), slice(k, c), slice(v, c), s);
         PartGradients d = part.gradients(slice(dOut, c), ds);
         dq[c] = d.q;
         dk[c] = d.k;
         dv[c] = d.v;
-        dg[c] = Chunk.sumToEnd(d.sum);
+        dg[c] = chunk.sumToEnd(d.sum);
         ds = d.before;
       }
       return new Gradients(
           scope.keep(as(cat(2, dq).transpose(1, 2), in.q())),
           scope.keep(as(cat(2, dk).transpose(1, 2), in.k())),
           scope.keep(as(cat(2, dv).transpose(1, 2), in.v())),
-          scope.keep(as(cat(2, dg).transpose(1, 2), in.g())),
+          scope.keep(as(Chunk.ofDecays(cat(2, dg), in.begin()), in.g())),
           scope.keep(Chunk.kept(ds, in.g())));
     }
   }

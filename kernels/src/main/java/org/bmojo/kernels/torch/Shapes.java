@@ -3,6 +3,7 @@ package org.bmojo.kernels.torch;
 import java.util.Arrays;
 import org.bmojo.error.BadInput;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Checks of tensors at an operation's door. */
 public final class Shapes {
@@ -33,6 +34,18 @@ public final class Shapes {
         operation + ": " + name + " has shape " + Arrays.toString(of(t)),
         "expected " + Arrays.toString(shape).replace("-1", "any"),
         "pass " + name + " in that shape");
+  }
+
+  /**
+   * Refuses what does not tell of every token where its document begins.
+   *
+   * @throws BadInput unless {@code begin} is (B, T) and int32
+   */
+  public static void expectBegin(String operation, Tensor begin, long batch, long tokens) {
+    expect(operation, "begin", begin, batch, tokens);
+    if (begin.scalar_type().intern() == ScalarType.Int) return;
+    throw new BadInput(
+        operation + ": begin is " + begin.scalar_type().intern(), "expected int32", "convert it");
   }
 
   /**

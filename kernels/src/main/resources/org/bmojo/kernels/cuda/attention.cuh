@@ -1,5 +1,6 @@
-// What the kernels of memory attention share. Constants: HEAD size, WARPS per block. Included after
-// common.cuh.
+// What the kernels of memory attention share. Constants: HEAD size, WARPS per block, PACKED 1 where
+// rows hold several documents: then `begin` (B, T) says with which token that of each begins, else it
+// is not read. Included after common.cuh.
 #include "matrix.cuh"
 
 constexpr int D = HEAD, WIDE = (D + 31) / 32 * 32, PITCH = WIDE + 8, TILE = ROWS * PITCH;

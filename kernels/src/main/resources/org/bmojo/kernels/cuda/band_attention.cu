@@ -35,6 +35,17 @@ struct Band {
   }
 };
 
+// The first query that does not see `token`, which may be in the past: T if all do that are not older.
+__device__ __forceinline__ int document_end(const int* begin, int token, long tokens) {
+  int low = max(token, 0), high = (int)tokens;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (begin[middle] > token) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 // fetch for dOut, with Σ dOut · out of every row on the way.
 __device__ __forceinline__ void fetch_slopes(
     bf16* tile, float* along, const bf16* d_out, const bf16* out, long stride, int rows) {
@@ -62,8 +73,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,
     int fading, const bf16* __restrict__ out, const bf16* __restrict__ d_out,
-    const float* __restrict__ log_sum_exp, bf16* __restrict__ dq, float* __restrict__ out_slopes,
-    long tokens, int heads, int groups, float scale) {
+    const float* __restrict__ log_sum_exp, const int* __restrict__ begin, bf16* __restrict__ dq,
+    float* __restrict__ out_slopes, long tokens, int heads, int groups, float scale) {
   extern __shared__ __align__(16) char memory[];
   bf16 *queries = (bf16*)memory, *slopes = queries + TILE, *stages = slopes + TILE;
   float* along = (float*)(stages + 4 * NEXT_TILE);
@@ -75,6 +86,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
   const Band near(window_rows, tokens, 0, window), faded(fading_rows, tokens, window, fading);
   int near_from = near.first_row(first), near_end = near.end_row(first + rows);
   int faded_from = faded.first_row(first), faded_end = faded.end_row(first + rows);
+  // Tokens with which the documents of this lane's queries begin, and that of the warp's last one.
+  int document[2] = {}, last_document = 0;
+  if (PACKED) {
+    const int* documents = begin + sequence * tokens + first;
+    near_from = max(near_from, documents[0] + (int)(window_rows - tokens));
+    faded_from = max(faded_from, documents[0] + (int)(fading_rows - tokens));
+    last_document = documents[min(rows - 1, own + 15)];
+    EACH for (int half = 0; half < 2; half++)
+      document[half] = documents[min(rows - 1, own + lane / 4 + 8 * half)];
+  }
   int near_tiles = (near_end - near_from + NEXT - 1) / NEXT;
   int tiles = near_tiles;
   if (fading > 0 && faded_end > faded_from) tiles += (faded_end - faded_from + NEXT - 1) / NEXT;
@@ -138,12 +159,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
           g[n][c] = weight * (g[n][c] - alongs[c / 2]);
         }
       }
-      if (!band.all(first + own, from + step)) {
+      int past = band.count - (int)tokens;
+      bool cut = PACKED && from + step < last_document + past;
+      if (cut || !band.all(first + own, from + step)) {
         EACH for (int n = 0; n < 2; n++) {
           EACH for (int c = 0; c < 4; c++) {
             int i = first + own + lane / 4 + c / 2 * 8;
             int r = from + step + 8 * n + lane % 4 * 2 + c % 2;
-            if (!band.shows(i, r)) g[n][c] = 0.f;
+            bool strange = PACKED && r < document[c / 2] + past;
+            if (strange || !band.shows(i, r)) g[n][c] = 0.f;
           }
         }
       }
@@ -166,7 +190,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,
     int fading, const bf16* __restrict__ d_out, const float* __restrict__ log_sum_exp,
-    const float* __restrict__ out_slopes, bf16* __restrict__ window_dk,
+    const float* __restrict__ out_slopes, const int* __restrict__ begin,
+    bf16* __restrict__ window_dk,
     bf16* __restrict__ window_dv, bf16* __restrict__ fading_dk, bf16* __restrict__ fading_dv,
     long tokens, int heads, int groups, float scale) {
   extern __shared__ __align__(16) char memory[];
@@ -182,6 +207,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
   long sequence = blockIdx.z, stride = (long)heads * D, key_stride = (long)groups * D;
   long at = ((sequence * band.count + first) * groups + group) * D;
   int from = band.first_query(first), end = band.end_query(first + count, tokens);
+  // The first queries that do not see this lane's keys, and that of the warp's first one.
+  int document[2] = {}, first_document = 0;
+  if (PACKED) {
+    const int* documents = begin + sequence * tokens;
+    auto end_of = [&](int row) {
+      return document_end(documents, min(row, count - 1) + first - (band.count - (int)tokens), tokens);
+    };
+    end = min(end, end_of(count - 1));
+    first_document = end_of(own);
+    EACH for (int half = 0; half < 2; half++) document[half] = end_of(own + lane / 4 + 8 * half);
+  }
   int per_head = max(0, (end - from + NEXT - 1) / NEXT), tiles = per_head * shared;
 
   auto fetch_queries = [&](int tile) {
@@ -216,11 +252,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
       meet(p, g, keys + own * PITCH, values + own * PITCH, queries, slopes);
       int line = stage * NEXT + step + pair;
       weigh(p, g, scale * LOG2E, NONE, sums + line, along + line);
-      if (!band.all(start + step, first + own)) {
+      bool cut = PACKED && start + step + 15 >= first_document;
+      if (cut || !band.all(start + step, first + own)) {
         EACH for (int n = 0; n < 2; n++) {
           EACH for (int c = 0; c < 4; c++) {
             int i = start + step + 8 * n + pair + c % 2, r = first + own + lane / 4 + c / 2 * 8;
-            if (!band.shows(i, r)) p[n][c] = g[n][c] = 0.f;
+            bool strange = PACKED && i >= document[c / 2];
+            if (strange || !band.shows(i, r)) p[n][c] = g[n][c] = 0.f;
           }
         }
       }

@@ -1,5 +1,6 @@
 // Causal depthwise convolution and silu. Constants: ELEMENT type, WEIGHT the filter's, K its width,
-// VECTOR channels per thread, RUN tokens per thread.
+// VECTOR channels per thread, RUN tokens per thread, PACKED 1 where rows hold several documents: then
+// `begin` (B, T) says with which token that of each begins, else it is not read.
 //
 // A thread slides over RUN tokens of VECTOR channels with the last K inputs in registers; the K − 1
 // it shares with its neighbours come from the cache. AHEAD tokens are asked for at once; few
@@ -20,13 +21,20 @@ struct Filter {
     }
   }
 
-  // Before silu; window[m] is the input K − 1 − m tokens ago.
-  __device__ float apply(const float (&window)[K][V], int j) const {
+  // Before silu; window[m] is the input K − 1 − m tokens ago, which taps from `first` on read.
+  __device__ float apply(const float (&window)[K][V], int j, int first) const {
     float sum = bias[j];
-    EACH for (int m = 0; m < K; m++) sum += weight[m][j] * window[m][j];
+    EACH for (int m = 0; m < K; m++)
+      if (!PACKED || m >= first) sum += weight[m][j] * window[m][j];
     return sum;
   }
 };
+
+// The first tap of token t that does not reach into another document.
+__device__ __forceinline__ int first_tap(const int* begin, long sequence, long t, long tokens) {
+  if (!PACKED || t < 0 || t >= tokens) return 0;
+  return (int)max(0L, begin[sequence * tokens + t] - (t - K + 1));
+}
 
 // Input of token t of this sequence, from the carried state where t < 0, zero beyond the end.
 __device__ __forceinline__ Token token(
@@ -65,7 +73,7 @@ __device__ __forceinline__ void slide(float (&window)[K][V]) {
 
 extern "C" __global__ void conv_forward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
-    const T* __restrict__ initial, T* __restrict__ y, T* __restrict__ last, long tokens,
+    const T* __restrict__ initial, const int* __restrict__ begin, T* __restrict__ y, T* __restrict__ last, long tokens,
     int channels) {
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
@@ -81,8 +89,9 @@ extern "C" __global__ void conv_forward(
       long t = start + i + a;
       unpack(now[a], window[K - 1]);
       float out[V];
+      int first = first_tap(begin, sequence, t, tokens);
       EACH for (int j = 0; j < V; j++) {
-        float sum = filter.apply(window, j);
+        float sum = filter.apply(window, j, first);
         out[j] = sum * Exact<T>::sigmoid(sum);
       }
       if (t < tokens) write<V>(y + (sequence * tokens + t) * channels + channel, out);
@@ -101,7 +110,7 @@ extern "C" __global__ void conv_forward(
 // carried state. parts (sequences · runs, I·K + I): sums for weight, then bias.
 extern "C" __global__ void conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
-    const T* __restrict__ initial, const T* __restrict__ dy, T* __restrict__ dx,
+    const T* __restrict__ initial, const int* __restrict__ begin, const T* __restrict__ dy, T* __restrict__ dx,
     T* __restrict__ d_initial, float* __restrict__ parts, long tokens, int channels) {
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
@@ -109,6 +118,7 @@ extern "C" __global__ void conv_backward(
   auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
   float window[K][V], g[K][V] = {}, d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
+  int first[K] = {};                                                            // and its first tap
   EACH for (int m = 0; m + 1 < K; m++)
     unpack(input(start - AHEAD + m - K + 1), window[m]);
   // The first AHEAD tokens belong to the run before; only their gradients are of use here.
@@ -121,14 +131,17 @@ extern "C" __global__ void conv_backward(
       unpack(x_now[a], window[K - 1]);
       EACH for (int m = K - 1; m > 0; m--)
         EACH for (int j = 0; j < V; j++) g[m][j] = g[m - 1][j];
+      EACH for (int m = K - 1; m > 0; m--) first[m] = first[m - 1];
+      first[0] = first_tap(begin, sequence, q, tokens);
       float d[V];
       unpack(dy_now[a], d);
       EACH for (int j = 0; j < V; j++) {
-        float sum = filter.apply(window, j), open = Exact<T>::sigmoid(sum);
+        float sum = filter.apply(window, j, first[0]), open = Exact<T>::sigmoid(sum);
         g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
         if (i >= 0) {
           d_bias[j] += g[0][j];
-          EACH for (int m = 0; m < K; m++) d_weight[m][j] += g[0][j] * window[m][j];
+          EACH for (int m = 0; m < K; m++)
+            if (!PACKED || m >= first[0]) d_weight[m][j] += g[0][j] * window[m][j];
         }
       }
       slide(window);
@@ -136,7 +149,8 @@ extern "C" __global__ void conv_backward(
       float out[V];
       EACH for (int j = 0; j < V; j++) {
         out[j] = 0.f;
-        EACH for (int m = 0; m < K; m++) out[j] += filter.weight[m][j] * g[m][j];
+        EACH for (int m = 0; m < K; m++)
+          if (!PACKED || m >= first[m]) out[j] += filter.weight[m][j] * g[m][j];
       }
       if (q < K - 1) {
         write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
@@ -169,7 +183,7 @@ extern "C" __global__ void conv_step(
   EACH for (int m = 0; m < K; m++)
     unpack(token(x, state, sequence, m - K + 1, 1, channels, channel), window[m]);
   EACH for (int j = 0; j < V; j++) {
-    float sum = filter.apply(window, j);
+    float sum = filter.apply(window, j, 0);
     out[j] = sum * Exact<T>::sigmoid(sum);
   }
   write<V>(y + sequence * channels + channel, out);

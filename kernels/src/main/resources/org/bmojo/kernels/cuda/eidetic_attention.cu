@@ -13,7 +13,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
     const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v,
     const float* __restrict__ bias, const bf16* __restrict__ d_out,
     const float* __restrict__ log_sum_exp, const float* __restrict__ out_slopes,
-    bf16* __restrict__ dq, bf16* __restrict__ dk, bf16* __restrict__ dv,
+    const int* __restrict__ begin, bf16* __restrict__ dq, bf16* __restrict__ dk, bf16* __restrict__ dv,
     float* __restrict__ d_bias, float* __restrict__ wide_dq, long tokens, int heads, int groups,
     int chunks, int slots, int chunk, int lead, float scale) {
   constexpr int ACROSS = ROWS + 8;  // pitch of the logits' gradient, (keys, queries)
@@ -49,7 +49,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE <= 64 ? 2 : 1) attent
         fetch<ROWS, D, WIDE>(slopes, d_out + at, stride, rows);
         for (int i = threadIdx.x; i < ROWS; i += THREADS) {
           long line = (sequence * tokens + first + i) * heads + head;
-          sums[i] = i < rows ? LOG2E * log_sum_exp[line] : -nothing();
+          // Queries of documents that begin inside the chunk see nothing of its set.
+          bool sees = i < rows;
+          if (PACKED && sees) sees = begin[sequence * tokens + first + i] <= m * chunk - lead;
+          sums[i] = sees ? LOG2E * log_sum_exp[line] : -nothing();
           along[i] = i < rows ? out_slopes[line] : 0.f;
         }
         copies_done();

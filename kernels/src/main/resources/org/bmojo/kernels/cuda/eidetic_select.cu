@@ -3,7 +3,7 @@
 // then keeps what lies above it, and of what equals it the latest, in order of position.
 //
 // Candidates are the kept tokens, then the tail and the new tokens: already ascending by position,
-// but for those that were counted before (hidden).
+// but for those that were counted before (hidden). begin (B, T) or null.
 #include "common.cuh"
 
 constexpr int THREADS = 256;  // one per value of eight bits
@@ -19,10 +19,16 @@ struct Candidates {
   const long* positions;
   long capacity, visible;  // kept tokens; recent ones that are eligible now
   long seen;               // the first recent ones were candidates at the last refresh
+  long first, oldest;      // position of the first recent one; what is older is hidden
+
+  __device__ long position(long row) const {
+    return row < capacity ? positions[row] : first + row - capacity;
+  }
 
   __device__ unsigned operator[](long row) const {
     float score = row < capacity ? kept[row] : scores[row - capacity];
     bool hidden = row < capacity ? positions[row] < 0 : row - capacity < seen;
+    hidden |= position(row) < oldest;
     return hidden || score == -__int_as_float(0x7f800000) ? 0u : rank(score);
   }
   __device__ long count() const { return capacity + visible; }
@@ -49,17 +55,22 @@ __device__ __forceinline__ int up_to_here(int value, int& total) {
 
 extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
     const float* __restrict__ scores, const long* __restrict__ kept_positions,
-    const float* __restrict__ kept_scores, long* __restrict__ positions, long* __restrict__ rows,
-    long recent, long tail, long start, int capacity, int window, int chunk) {
+    const float* __restrict__ kept_scores, const int* __restrict__ begin,
+    long* __restrict__ positions, long* __restrict__ rows, long recent, long tail, long start, int capacity, int window, int chunk) {
   long sequence = blockIdx.y, first_chunk = start / chunk;
   long boundary = (first_chunk + blockIdx.x) * chunk;
   // Inside a chunk nothing new is eligible: its refresh was before this call.
   long eligible = boundary < start ? 0 : boundary - window + 1 - (start - tail);
   long refreshed = start == 0 ? -1 : (start - 1) / chunk * chunk - window;
+  // Of several documents in a row, a set is of the one that its chunk begins in. Inside a chunk it
+  // is what it was.
+  long oldest = -1;
+  if (begin && boundary >= start)
+    oldest = start + begin[sequence * (recent - tail) + boundary - start];
   Candidates candidates{
       kept_scores + sequence * capacity, scores + sequence * recent,
       kept_positions + sequence * capacity, capacity, max(0L, min(eligible, recent)),
-      refreshed + 1 - (start - tail)};
+      refreshed + 1 - (start - tail), start - tail, oldest};
 
   // threshold: the E-th highest rank, 1 where there are fewer; wanted: how many of those equal to it
   // are taken, counted from the latest.
@@ -102,8 +113,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
     int place = filled + up_to_here(chosen, total) - 1;
     filled += total;
     if (chosen) {
-      to_positions[place] = row < capacity ? candidates.positions[row]
-                                           : start - tail + row - capacity;
+      to_positions[place] = candidates.position(row);
       to_rows[place] = row;
     }
   }

@@ -45,9 +45,10 @@ struct Queries {
   }
 
   // A tile of keys: query 0 is `age` tokens younger than the first; biases, which are divided by
-  // the scale, may be null.
+  // the scale, may be null. least: the first key that is of this lane's queries' documents.
   __device__ void see(
-      const bf16* keys, const bf16* values, const float* biases, int age, int span, float rate) {
+      const bf16* keys, const bf16* values, const float* biases, int age, int span,
+      const int (&least)[2], float rate) {
     int lane = threadIdx.x % 32;
     float p[KEYS / 8][4] = {};
     EACH for (int d = 0; d < BLOCKS; d++) {
@@ -64,6 +65,11 @@ struct Queries {
           if ((unsigned)apart >= (unsigned)span) p[n][c] = nothing();
         }
       }
+    }
+    if (PACKED && __ballot_sync(ALL, least[0] > 0 || least[1] > 0)) {
+      EACH for (int n = 0; n < KEYS / 8; n++)
+        EACH for (int c = 0; c < 4; c++)
+          if (8 * n + lane % 4 * 2 + c % 2 < least[c / 2]) p[n][c] = nothing();
     }
     float most[2] = {nothing(), nothing()}, base[2], shrink[2];
     EACH for (int n = 0; n < KEYS / 8; n++) {
@@ -103,8 +109,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
     const bf16* __restrict__ window_v, int window_rows, int window,
     const bf16* __restrict__ fading_k, const bf16* __restrict__ fading_v, int fading_rows,
     int fading, const bf16* __restrict__ far_q, const bf16* __restrict__ far_k,
-    const bf16* __restrict__ far_v, const float* __restrict__ bias, bf16* __restrict__ out,
-    float* __restrict__ log_sum_exp, long tokens, int heads, int groups, int chunks, int slots,
+    const bf16* __restrict__ far_v, const float* __restrict__ bias,
+    const int* __restrict__ begin, bf16* __restrict__ out, float* __restrict__ log_sum_exp, long tokens, int heads, int groups, int chunks, int slots,
     int chunk, int lead, float scale) {
   extern __shared__ __align__(16) char memory[];
   bf16 *near_rows = (bf16*)memory, *far_rows = near_rows + TILE, *stages = far_rows + TILE;
@@ -116,16 +122,25 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
   int rows = (int)min((long)ROWS, s.end(m) - first);
   if (rows <= 0) return;
 
+  // Documents only ever begin later: what the tile's first query does not see, none does.
+  const int* documents = PACKED ? begin + sequence * tokens + first : nullptr;
+  int own_document[2] = {};
+  EACH for (int half = 0; half < 2; half++)
+    if (PACKED) own_document[half] = documents[min(rows - 1, own + lane / 4 + 8 * half)];
+
   auto stream = [&](const bf16* k, const bf16* v, int count, int behind, int span) {
     int age = (int)(count - tokens + first) - behind;
     long at = (sequence * count * groups + group) * D;
-    return Keys{k + at, v + at, (long)groups * D, max(0, age - span + 1), max(0, age + rows), age,
-                span};
+    int from = max(0, age - span + 1);
+    if (PACKED) from = max(from, (int)(count - tokens) + documents[0]);
+    return Keys{k + at, v + at, (long)groups * D, from, max(0, age + rows), age, span};
   };
   Keys near = stream(window_k, window_v, window_rows, 0, window);
   Keys faded = stream(fading_k, fading_v, fading_rows, window, fading);
   long set = slots > 0 ? s.slot(sequence, m, 0, group) : 0;
   Keys remembered{far_k + set, far_v + set, (long)groups * D, 0, slots, EVERY / 2, EVERY};
+  int chunk_start = m * chunk - lead;
+  if (PACKED && documents[0] > chunk_start) remembered.to = 0;
   int before_faded = near.tiles(), before_remembered = before_faded;
   if (fading > 0) before_remembered += faded.tiles();
   int count = before_remembered + remembered.tiles();
@@ -168,7 +183,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
     int age = keys.age + own - keys.from;  // of this warp's first query
     if (age + 15 < 0 || age - KEYS + 1 >= keys.span) continue;
     const float* bias_of = tile < before_remembered ? nullptr : biases + tile % 2 * KEYS;
-    queries.see(stage, stage + KEY_TILE, bias_of, age, keys.span, scale * LOG2E);
+    int least[2] = {};
+    EACH for (int half = 0; half < 2; half++) {
+      if (!PACKED) continue;
+      int stream_rows = tile < before_faded ? window_rows : fading_rows;
+      least[half] = tile < before_remembered
+                        ? own_document[half] + (int)(stream_rows - tokens) - keys.from
+                    : own_document[half] > chunk_start ? KEYS
+                                                       : 0;
+    }
+    queries.see(stage, stage + KEY_TILE, bias_of, age, keys.span, least, scale * LOG2E);
   }
 
   float shares[2];

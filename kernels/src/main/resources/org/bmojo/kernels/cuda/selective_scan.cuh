@@ -1,5 +1,6 @@
 // What the passes of the selective scan share. Included after common.cuh; ELEMENT is the activations'
-// type, N the states of a channel.
+// type, N the states of a channel, PACKED 1 where rows hold several documents: then `begin` (B, T) says
+// with which token that of each begins, else it is not read.
 
 using T = ELEMENT;
 using Exactly = Exact<T>;

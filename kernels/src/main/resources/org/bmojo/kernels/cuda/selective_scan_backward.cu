@@ -1,5 +1,5 @@
 // The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread (2
-// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
+// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor, PACKED.
 //
 // A block owns 32 channels of one sequence and walks back through time in tiles of 16 tokens, from
 // one checkpoint to the one before. Lane = channel; each warp carries STATES of the N states, so
@@ -38,6 +38,17 @@ struct BackwardTile {
   float maps[BACKWARD][2][PADDED];        // gradients of b and c, summed over this block's channels
   Four u[BACKWARD * QUADS], delta[BACKWARD * QUADS], z[BACKWARD * QUADS], dy[BACKWARD * QUADS];
   float bias[LANES], skip[LANES];
+#if PACKED
+  int firsts[BACKWARD];                   // whether a document begins
+#endif
+
+  // What is left at token t of the state before it.
+  __device__ __forceinline__ float decay(int t, float exponent) const {
+#if PACKED
+    if (firsts[t]) return 0.f;
+#endif
+    return Exactly::decay(exponent);
+  }
 };
 
 // 32 values per lane → lane i holds the sum over all lanes of value i: 31 exchanges instead of 160.
@@ -65,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const float* __restrict__ checkpoints, const T* __restrict__ dy,
     const float* __restrict__ d_last, T* __restrict__ du, T* __restrict__ d_delta,
     T* __restrict__ dz, float* __restrict__ d_initial, float* __restrict__ sums,
-    float* __restrict__ maps, long tokens, int channels) {
+    float* __restrict__ maps, const int* __restrict__ begin, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
   BackwardTile& tile = *reinterpret_cast<BackwardTile*>(memory);
   constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS;
@@ -97,6 +108,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
   Map next_map;
   float next_h[STATES];
+  int next_first = 0;
   auto fetch_tile = [&](long index) {
     long start = index * BACKWARD;
     EACH for (int k = 0; k < ITEMS; k++) {
@@ -111,6 +123,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     long row = (first + start + map_token) * N;
     next_map.fetch<STATE_VECTOR>(
         (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
+    if (PACKED && threadIdx.x < BACKWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < tokens && begin[first + t] == t;
+    }
     const float* from = checkpoints + checkpoint(index, tokens) + lane;
     EACH for (int s = 0; s < STATES; s++) {
       int n = warp * STATES + s;
@@ -137,6 +153,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
       }
     }
     spread(next_map, brings_b ? &tile.b[map_token][map_state] : &tile.c[map_token][map_state]);
+#if PACKED
+    if (threadIdx.x < BACKWARD) tile.firsts[threadIdx.x] = next_first;
+#endif
     float h[BACKWARD][STATES], before[STATES], origin[STATES];
     EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s];
     __syncthreads();
@@ -147,7 +166,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
       float bt[STATES];
       read<STATES>(&tile.b[t][warp * STATES], bt);
       EACH for (int s = 0; s < STATES; s++) {
-        before[s] = Exactly::decay(step.x * rate[s]) * before[s] + step.y * bt[s];
+        before[s] = tile.decay(t, step.x * rate[s]) * before[s] + step.y * bt[s];
         h[t][s] = before[s];
       }
     }
@@ -168,7 +187,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
           dh[s] += gated * ct[s];
           value[i * 2 * STATES + s] = dh[s] * step.y;
           inputs[i] += dh[s] * bt[s];
-          dh[s] *= Exactly::decay(step.x * rate[s]);
+          dh[s] *= tile.decay(t, step.x * rate[s]);
           float exponent = dh[s] * (t > 0 ? h[t - 1][s] : origin[s]);
           d_rate[s] += exponent * step.x;
           rates[i] += exponent * rate[s];

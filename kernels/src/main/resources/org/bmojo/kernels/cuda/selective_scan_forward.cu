@@ -1,6 +1,6 @@
 // The selective scan (S6), forward and one step. Constants: ELEMENT type, N states, STATES of them
 // per thread (1, 2 or 4), LOOK tokens whose exponentials are under way while as many others advance,
-// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor.
+// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor, PACKED.
 //
 // A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
 // of its warps carries STATES of the N states, so that b and c are read once per warp and
@@ -32,6 +32,9 @@ struct ForwardTile {
   float b[FORWARD][PADDED];
   float c[FORWARD][PADDED];
   float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
+#if PACKED
+  int firsts[FORWARD];                // whether a document begins
+#endif
 };
 
 // What LOOK tokens need of shared memory and of the special-function unit.
@@ -48,6 +51,9 @@ struct Ahead {
       read<STATES>(&tile.c[t + i][first], c[i]);
       EACH for (int s = 0; s < STATES; s++) {
         decays[i][s] = Exactly::decay(step.x * rate[s]);
+#if PACKED
+        if (tile.firsts[t + i]) decays[i][s] = 0.f;
+#endif
         inputs[i][s] = step.y * b[s];
       }
     }
@@ -60,7 +66,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
     const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
-    float* __restrict__ checkpoints, long tokens, int channels) {
+    float* __restrict__ checkpoints, const int* __restrict__ begin, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
   ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
   constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
@@ -87,6 +93,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
 
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
   Map next_b, next_c;
+  int next_first = 0;
   auto fetch_tile = [&](long start) {
     EACH for (int k = 0; k < ITEMS; k++) {
       int t = (threadIdx.x + k * THREADS) / QUADS;
@@ -100,6 +107,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     bool inside = start + map_token < tokens;
     next_b.fetch<STATE_VECTOR>(b + row, map_state, N, inside);
     next_c.fetch<STATE_VECTOR>(c + row, map_state, N, inside);
+    if (PACKED && threadIdx.x < FORWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < tokens && begin[first + t] == t;
+    }
   };
 
   fetch_tile(0);
@@ -117,6 +128,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     }
     spread(next_b, &tile.b[map_token][map_state]);
     spread(next_c, &tile.c[map_token][map_state]);
+#if PACKED
+    if (threadIdx.x < FORWARD) tile.firsts[threadIdx.x] = next_first;
+#endif
     __syncthreads();
 
     if (start + FORWARD < tokens) fetch_tile(start + FORWARD);

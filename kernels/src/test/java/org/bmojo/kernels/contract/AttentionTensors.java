@@ -14,11 +14,17 @@ import org.jspecify.annotations.Nullable;
 /** The tensors of a case of memory attention, always the same ones. */
 record AttentionTensors(Inputs in, Tensor dOut) {
   static AttentionTensors of(AttentionCase c, Draw draw, boolean emptySlots) {
+    return of(c, draw, emptySlots, null);
+  }
+
+  /** The same of rows with several documents. */
+  static AttentionTensors of(
+      AttentionCase c, Draw draw, boolean emptySlots, @Nullable Tensor begin) {
     Tensor q = draw.normal(c.batch(), c.tokens(), c.heads(), c.dim());
     Stream window = stream(draw, c, c.past() + c.tokens());
     Stream fading = c.fading() == 0 ? null : stream(draw, c, c.fadingPast() + c.tokens());
     Eidetic eidetic = c.slots() == 0 ? null : eidetic(c, draw, emptySlots);
-    Inputs in = new Inputs(c.geometry(), q, window, fading, eidetic);
+    Inputs in = new Inputs(c.geometry(), q, window, fading, eidetic, begin);
     return new AttentionTensors(in, draw.normal(c.batch(), c.tokens(), c.heads(), c.dim()));
   }
 
@@ -75,6 +81,7 @@ record AttentionTensors(Inputs in, Tensor dOut) {
 
   /** {@link Autograd} through {@link DenseAttention}. */
   Autograd oracle() {
-    return Autograd.of(named(), t -> DenseAttention.forward(in.geometry(), t), dOut);
+    Tensor begin = in.begin() == null ? null : in.begin().cpu();
+    return Autograd.of(named(), t -> DenseAttention.forward(in.geometry(), begin, t), dOut);
   }
 }

@@ -4,6 +4,8 @@ import static org.bmojo.kernels.contract.Close.assertClose;
 import static org.bmojo.kernels.contract.Close.assertNoWorse;
 import static org.bmojo.kernels.contract.Close.assertSame;
 import static org.bmojo.kernels.torch.Tensors.cat;
+import static org.bmojo.kernels.torch.Tensors.range;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import java.util.LinkedHashMap;
@@ -20,6 +22,7 @@ import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -30,7 +33,31 @@ abstract class CausalConvContract {
   abstract Room room();
 
   /** Sizes, and whether there are a bias and a state before the first token. */
-  record Case(ScalarType type, long batch, long tokens, long channels, long width, boolean full) {}
+  record Case(
+      ScalarType type,
+      long batch,
+      long tokens,
+      long channels,
+      long width,
+      boolean full,
+      boolean packed) {
+    Case(ScalarType type, long batch, long tokens, long channels, long width, boolean full) {
+      this(type, batch, tokens, channels, width, full, false);
+    }
+  }
+
+  Stream<Case> casesWithDocuments() {
+    return Stream.concat(
+        cases(),
+        room().types().stream()
+            .flatMap(type ->
+                Stream.of(
+                    new Case(type, 1, 1, 1, 4, true, true),
+                    new Case(type, 4, 3, 16, 4, true, true),
+                    new Case(type, 4, 13, 33, 2, false, true),
+                    new Case(type, 4, 207, 17, 4, true, true),
+                    new Case(type, 4, 65, 130, 5, true, true))));
+  }
 
   Stream<Case> cases() {
     return room().types().stream()
@@ -46,7 +73,7 @@ abstract class CausalConvContract {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void agreesWithAutograd(Case c) {
     try (Scope scope = new Scope()) {
       Given given = new Given(c);
@@ -60,7 +87,7 @@ abstract class CausalConvContract {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void isNoWorseThanTheReferenceAndRepeatsItself(Case c) {
     try (Scope scope = new Scope()) {
       Given given = new Given(c), untouched = new Given(c);
@@ -94,7 +121,7 @@ abstract class CausalConvContract {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void splittingAnywhereChangesNothing(Case c) {
     try (Scope scope = new Scope()) {
       Given given = new Given(c);
@@ -106,6 +133,31 @@ abstract class CausalConvContract {
         assertSame("last", tail.last(), whole.last());
       }
     }
+  }
+
+  /** To the last bit, forward and backward, even where a state comes in. */
+  @Test
+  void documentsAreStrangers() {
+    for (ScalarType type : room().types()) {
+      try (Scope scope = new Scope()) {
+        Given given = new Given(new Case(type, 1, 40, 19, 4, true, true));
+        Tensor y = part(op().forward(given.in).y()),
+            dx = part(op().backward(given.in, given.dy).x());
+        for (Tensor t : List.of(given.in.x(), given.dy)) {
+          t.narrow(1, 0, 1).fill_(scalar(9));
+          t.narrow(1, 39, 1).fill_(scalar(9));
+        }
+        Tensor initial = given.in.initial();
+        if (initial != null) initial.fill_(scalar(9));
+        assertSame("y", part(op().forward(given.in).y()), y);
+        assertSame("dx", part(op().backward(given.in, given.dy).x()), dx);
+      }
+    }
+  }
+
+  /** The second of three documents. */
+  private static Tensor part(Tensor t) {
+    return t.narrow(1, 1, 38).clone();
   }
 
   private CausalConv op() {
@@ -136,7 +188,11 @@ abstract class CausalConvContract {
       Tensor weight = draw.normal(c.channels, c.width);
       Tensor bias = c.full ? draw.normal(c.channels) : null;
       Tensor initial = c.full ? draw.normal(c.batch, c.width - 1, c.channels) : null;
-      in = new Inputs(x, weight, bias, initial);
+      Tensor begin =
+          c.packed
+              ? DocumentCuts.begin(c.batch, c.tokens, c.tokens).to(x.device(), ScalarType.Int)
+              : null;
+      in = new Inputs(x, weight, bias, initial, begin);
       dy = draw.normal(c.batch, c.tokens, c.channels);
     }
 
@@ -147,7 +203,12 @@ abstract class CausalConvContract {
     }
 
     Inputs slice(long from, long count, @Nullable Tensor initial) {
-      return new Inputs(in.x().narrow(1, from, count), in.weight(), in.bias(), initial);
+      return new Inputs(
+          in.x().narrow(1, from, count),
+          in.weight(),
+          in.bias(),
+          initial,
+          in.begin() == null ? null : DocumentCuts.slice(in.begin(), from, count));
     }
 
     Map<String, Tensor> tensors() {
@@ -160,18 +221,24 @@ abstract class CausalConvContract {
     }
 
     Autograd oracle() {
-      return Autograd.of(tensors(), CausalConvContract::compose, dy);
+      Tensor begin = in.begin() == null ? null : in.begin().cpu();
+      return Autograd.of(tensors(), inputs -> compose(inputs, begin), dy);
     }
   }
 
   /** One token after another: the newest K inputs times the kernel. */
-  private static List<Tensor> compose(Map<String, Tensor> in) {
+  private static List<Tensor> compose(Map<String, Tensor> in, @Nullable Tensor begin) {
     Tensor padded = cat(1, get(in, "initial"), get(in, "x")); // (B, K−1+T, I)
     Tensor weight = get(in, "weight").t(); // (K, I)
     long width = weight.size(0), tokens = get(in, "x").size(1);
     Tensor[] rows = new Tensor[(int) tokens];
     for (int t = 0; t < tokens; t++) {
-      rows[t] = padded.narrow(1, t, width).mul(weight).sum(new long[] {1}, true, null);
+      Tensor newest = padded.narrow(1, t, width);
+      if (begin != null) {
+        Tensor inputs = range(begin, t - width + 1, t + 1); // tokens they belong to
+        newest = newest.mul(begin.narrow(1, t, 1).le(inputs).unsqueeze(-1));
+      }
+      rows[t] = newest.mul(weight).sum(new long[] {1}, true, null);
     }
     Tensor linear = cat(1, rows);
     Tensor bias = in.get("bias");

@@ -3,6 +3,7 @@ package org.bmojo.kernels.contract;
 import static java.util.Objects.requireNonNull;
 import static org.bmojo.kernels.torch.Tensors.cat;
 import static org.bmojo.kernels.torch.Tensors.einsum;
+import static org.bmojo.kernels.torch.Tensors.range;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.ArrayList;
@@ -10,9 +11,11 @@ import java.util.List;
 import java.util.Map;
 import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory attention as one dense softmax over all rows of all parts side by side: the sets are spelt
@@ -22,7 +25,7 @@ final class DenseAttention {
   private DenseAttention() {}
 
   /** out (B, T, H, D) and log-sum-exp (B, T, H) of inputs named as in {@link AttentionTensors}. */
-  static List<Tensor> forward(Geometry g, Map<String, Tensor> in) {
+  static List<Tensor> forward(Geometry g, @Nullable Tensor begin, Map<String, Tensor> in) {
     Tensor q = requireNonNull(in.get("q"));
     int tokens = (int) q.size(1);
     long heads = q.size(2);
@@ -32,7 +35,12 @@ final class DenseAttention {
       Tensor k = repeat(requireNonNull(in.get(part + " k")), 2, heads);
       Tensor hidden = hidden(g, part.equals("fading"), tokens, (int) k.size(1));
       Tensor s = einsum("bthd,bshd->bths", q, k).mul(scalar(g.scale()));
-      logits.add(s.masked_fill(hidden.unsqueeze(1), scalar(Double.NEGATIVE_INFINITY)));
+      s = s.masked_fill(hidden.unsqueeze(1), never());
+      if (begin != null) {
+        Tensor rows = range(k, tokens - k.size(1), tokens); // (S), counted from the first query
+        s = s.masked_fill(begin.unsqueeze(-1).gt(rows).unsqueeze(2), never());
+      }
+      logits.add(s);
       values.add(repeat(requireNonNull(in.get(part + " v")), 2, heads));
     }
     Tensor far = in.get("eidetic q");
@@ -40,7 +48,13 @@ final class DenseAttention {
       Tensor own = chunkOfToken(g, tokens);
       Tensor k = repeat(requireNonNull(in.get("eidetic k")).index_select(1, own), 3, heads);
       Tensor bias = requireNonNull(in.get("eidetic bias")).index_select(1, own);
-      logits.add(einsum("bthd,btehd->bthe", far, k).mul(scalar(g.scale())).add(bias));
+      Tensor s = einsum("bthd,btehd->bthe", far, k).mul(scalar(g.scale())).add(bias);
+      if (begin != null) {
+        Tensor chunkStart = own.add(new Scalar(g.start() / g.chunk()));
+        chunkStart = chunkStart.mul(new Scalar((long) g.chunk())).sub(new Scalar(g.start()));
+        s = s.masked_fill(begin.gt(chunkStart).unsqueeze(-1).unsqueeze(-1), never());
+      }
+      logits.add(s);
       values.add(repeat(requireNonNull(in.get("eidetic v")).index_select(1, own), 3, heads));
     }
     Tensor all = cat(-1, logits.toArray(Tensor[]::new)); // (B, T, H, rows of all parts)
@@ -71,6 +85,10 @@ final class DenseAttention {
       }
     }
     return Tensor.create(hidden, tokens, rows).to(ScalarType.Bool);
+  }
+
+  private static Scalar never() {
+    return scalar(Double.NEGATIVE_INFINITY);
   }
 
   private static Tensor chunkOfToken(Geometry g, int tokens) {

@@ -25,6 +25,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -78,6 +79,31 @@ abstract class EideticSelectContract {
     }
   }
 
+  /** Documents begin at given tokens; the rule is applied to each chunk's document alone. */
+  @ParameterizedTest
+  @CsvSource({
+    // E, W, C, T
+    "3, 4, 2, 29",
+    "64, 2, 1, 70",
+    "5, 3, 16, 70", // C > W
+    "13, 5, 7, 207",
+  })
+  void choosesFromTheChunksDocument(int capacity, int window, int chunk, int tokens) {
+    Rule rule = new Rule(capacity, window, chunk);
+    for (int seed = 0; seed < 8; seed++) {
+      SplittableRandom r = new SplittableRandom(seed);
+      double[][] scores = {scores(r, tokens), scores(r, tokens), scores(r, tokens)};
+      try (Scope scope = new Scope()) {
+        Tensor begin = DocumentCuts.begin(scores.length, tokens, seed);
+        Tensor all = Tensor.create(flat(scores), scores.length, tokens);
+        Tensor there = all.to(new Device(room().device()), ScalarType.Float);
+        run(rule, scores, begin, there, tokens);
+        run(rule, scores, begin, there, cuts(r, tokens));
+        run(rule, scores, begin, there, IntStream.rangeClosed(1, tokens).toArray());
+      }
+    }
+  }
+
   IntStream seeds() {
     return IntStream.range(0, 30);
   }
@@ -114,12 +140,12 @@ abstract class EideticSelectContract {
     for (ScalarType type : List.of(ScalarType.Float, ScalarType.Double)) {
       try (Scope scope = new Scope()) {
         Tensor all = Tensor.create(flat(scores), scores.length, scores[0].length);
-        run(rule, scores, all.to(new Device(room().device()), type), ends);
+        run(rule, scores, null, all.to(new Device(room().device()), type), ends);
       }
     }
   }
 
-  private void run(Rule rule, double[][] scores, Tensor all, int... ends) {
+  private void run(Rule rule, double[][] scores, @Nullable Tensor begin, Tensor all, int... ends) {
     long batch = scores.length;
     Tensor kept = torch.full(new long[] {batch, rule.capacity()}, new Scalar(-1L), longs(all));
     Tensor keptScores = zeros(all, batch, rule.capacity());
@@ -127,20 +153,26 @@ abstract class EideticSelectContract {
     for (int end : ends) {
       int first = start - rule.tail(start);
       Tensor recent = all.narrow(1, first, end - first).contiguous();
-      Output out = op().forward(rule, recent, start, kept, keptScores);
-      Output again = op().forward(rule, recent, start, kept, keptScores);
+      Tensor own =
+          begin == null
+              ? null
+              : DocumentCuts.slice(begin, start, end - start).to(all.device(), ScalarType.Int);
+      Output out = op().forward(rule, recent, start, kept, keptScores, own);
+      Output again = op().forward(rule, recent, start, kept, keptScores, own);
       assertSame("positions", again.positions(), out.positions());
       long[] positions = numbers(out.positions()), rows = numbers(out.rows());
       long[] keptNumbers = numbers(kept);
       int capacity = rule.capacity(), chunks = rule.chunks(start, end - start);
       for (int b = 0; b < batch; b++) {
         for (int m = 0; m < chunks; m++) {
-          int from = (b * chunks + m) * capacity;
-          long[] wanted = best(rule, scores[b], start / rule.chunk() + m);
-          long[] tokens = Arrays.copyOfRange(positions, from, from + capacity);
+          int at = (b * chunks + m) * capacity;
+          int chunk = start / rule.chunk() + m;
+          int from = (int) first(begin, b, chunk * rule.chunk());
+          long[] wanted = best(rule, scores[b], chunk, from);
+          long[] tokens = Arrays.copyOfRange(positions, at, at + capacity);
           assertThat(tokens).as("sequence %d, chunk %d of the call", b, m).isEqualTo(wanted);
           for (int e = 0; e < capacity; e++) {
-            int row = (int) rows[from + e];
+            int row = (int) rows[at + e];
             long token = row < capacity ? keptNumbers[b * capacity + row] : first + row - capacity;
             if (wanted[e] < 0) assertThat(row).isZero();
             else assertThat(token).as("token in row %d", row).isEqualTo(wanted[e]);
@@ -153,10 +185,14 @@ abstract class EideticSelectContract {
     }
   }
 
+  private static long first(@Nullable Tensor begin, int row, int token) {
+    return begin == null ? 0 : Math.max(0, begin.select(0, row).select(0, token).item_int());
+  }
+
   /** The rule as written: sort everything eligible, keep the first E, list them by position. */
-  private static long[] best(Rule rule, double[] scores, int chunk) {
+  private static long[] best(Rule rule, double[] scores, int chunk, int from) {
     List<Integer> eligible = new ArrayList<>();
-    for (int j = 0; j <= chunk * rule.chunk() - rule.window(); j++) {
+    for (int j = from; j <= chunk * rule.chunk() - rule.window(); j++) {
       if (scores[j] != NEVER) eligible.add(j);
     }
     eligible.sort(

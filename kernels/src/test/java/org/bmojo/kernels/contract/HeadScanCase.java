@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.bmojo.kernels.op.Documents;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -20,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param states N, rows of the state
  * @param values P, its columns
  * @param carried a state in and a gradient back, or neither
+ * @param packed whether rows hold several documents
  */
 record HeadScanCase(
     ScalarType type,
@@ -28,7 +31,18 @@ record HeadScanCase(
     long heads,
     long states,
     long values,
-    boolean carried) {
+    boolean carried,
+    boolean packed) {
+  HeadScanCase(
+      ScalarType type,
+      long batch,
+      long tokens,
+      long heads,
+      long states,
+      long values,
+      boolean carried) {
+    this(type, batch, tokens, heads, states, values, carried, false);
+  }
 
   /** Around a chunk of 64, at it, and far from it. */
   static Stream<HeadScanCase> all(ScalarType type) {
@@ -38,7 +52,10 @@ record HeadScanCase(
         new HeadScanCase(type, 1, 63, 2, 8, 8, false),
         new HeadScanCase(type, 2, 64, 1, 4, 6, true),
         new HeadScanCase(type, 1, 65, 2, 7, 3, true),
-        new HeadScanCase(type, 1, 207, 2, 6, 5, true));
+        new HeadScanCase(type, 1, 207, 2, 6, 5, true),
+        new HeadScanCase(type, 4, 13, 3, 5, 4, true, true),
+        new HeadScanCase(type, 4, 67, 1, 4, 6, false, true),
+        new HeadScanCase(type, 2, 130, 2, 7, 3, true, true));
   }
 
   long sum() {
@@ -58,6 +75,21 @@ record HeadScanCase(
     return t;
   }
 
+  /** Where documents begin; null for one a row. */
+  @Nullable Tensor begin(Room room) {
+    if (!packed) return null;
+    return DocumentCuts.begin(batch, tokens, tokens).to(new Device(room.device()), INT);
+  }
+
+  /** The same logarithms, as a recurrence that knows of no documents wants them. */
+  Tensor forgetting(Tensor g) {
+    if (!packed) return g;
+    Tensor firsts = Documents.firsts(DocumentCuts.begin(batch, tokens, tokens)).unsqueeze(-1);
+    return g.masked_fill(firsts, scalar(Double.NEGATIVE_INFINITY));
+  }
+
+  private static final ScalarType INT = ScalarType.Int;
+
   @Nullable Tensor dLast(Room room, long rows, long columns) {
     return carried ? room.draw(7, type).normalState(batch, heads, rows, columns) : null;
   }
@@ -76,8 +108,9 @@ record HeadScanCase(
   }
 
   /** S_t = exp(g)·S + k uᵀ with u = v, or the delta rule's; token by token. */
-  static List<Tensor> compose(Map<String, Tensor> in, boolean delta) {
-    Tensor q = get(in, "q"), k = get(in, "k"), v = get(in, "v"), g = get(in, "g");
+  List<Tensor> compose(Map<String, Tensor> in, boolean delta) {
+    Tensor q = get(in, "q"), k = get(in, "k"), v = get(in, "v");
+    Tensor g = forgetting(get(in, "g"));
     Tensor s = in.get("initial");
     if (s == null)
       s = k.select(1, 0).unsqueeze(-1).mul(v.select(1, 0).unsqueeze(-2)).mul(scalar(0));

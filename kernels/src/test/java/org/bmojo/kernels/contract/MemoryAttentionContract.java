@@ -25,6 +25,7 @@ import org.bmojo.kernels.op.MemoryAttention.Geometry;
 import org.bmojo.kernels.op.MemoryAttention.Inputs;
 import org.bmojo.kernels.op.MemoryAttention.StepInputs;
 import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -38,6 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class MemoryAttentionContract {
   private static final int DRAWN = 8;
+  private static final ScalarType INT = ScalarType.Int;
 
   abstract Room room();
 
@@ -75,6 +77,63 @@ abstract class MemoryAttentionContract {
       Map<String, Tensor> before = given(c).named();
       given.named().forEach((name, t) -> assertSame(name + " afterwards", t, get(before, name)));
     }
+  }
+
+  /** A document of one token that sees nothing else has gradients of zero but for rounding. */
+  Stream<AttentionCase> longerCases() {
+    return cases().filter(c -> c.tokens() > 1);
+  }
+
+  @ParameterizedTest
+  @MethodSource("longerCases")
+  void documentsAgreeWithAutograd(AttentionCase c) {
+    try (Scope scope = new Scope()) {
+      AttentionTensors given = packed(c, c.tokens());
+      Autograd wanted = given.oracle();
+      var forward = op().forward(given.in());
+      assertClose("out", forward.out(), wanted.outputs().get(0), rows(c));
+      assertClose("log-sum-exp", forward.logSumExp(), wanted.outputs().get(1), rows(c));
+      var gradients = AttentionTensors.named(op().backward(given.in(), forward, given.dOut()));
+      gradients.forEach((name, g) ->
+          assertClose(
+              "d " + name, as(g, given.in().q()), wanted.gradient(name), rows(c) + c.tokens()));
+      assertSame("out", op().forward(given.in()).out(), forward.out());
+      var again = AttentionTensors.named(op().backward(given.in(), forward, given.dOut()));
+      gradients.forEach((name, g) -> assertSame("d " + name, get(again, name), g));
+    }
+  }
+
+  /** To the last bit, forward and backward, the past that comes in included. */
+  @ParameterizedTest
+  @ValueSource(ints = {9, 63, UNBOUNDED})
+  void documentsAreStrangers(int window) {
+    int fading = window == UNBOUNDED ? 0 : 11, second = 35; // of 70 tokens
+    var c = new AttentionCase(first(), 1, 70, 4, 2, 8, 20, window, fading, 12, 8, 20, 20);
+    try (Scope scope = new Scope()) {
+      AttentionTensors given = packed(c, 3);
+      var forward = op().forward(given.in());
+      var gradients = AttentionTensors.named(op().backward(given.in(), forward, given.dOut()));
+      given.dOut().narrow(1, 0, second).fill_(scalar(9));
+      given
+          .named()
+          .forEach((name, t) -> {
+            // Sets of chunks that begin before the second document, of which it sees nothing.
+            if (t.dim() > 4 || name.endsWith("bias")) t.narrow(1, 0, 5).fill_(scalar(9));
+            else t.narrow(1, 0, t.size(1) - c.tokens() + second).fill_(scalar(9));
+          });
+      var other = op().forward(given.in());
+      assertSame("out", later(other.out(), second), later(forward.out(), second));
+      var others = AttentionTensors.named(op().backward(given.in(), other, given.dOut()));
+      gradients.forEach((name, g) -> {
+        long rows = g.dim() > 4 || name.endsWith("bias") ? g.size(1) - 5 : second;
+        assertSame("d " + name, later(get(others, name), rows), later(g, rows));
+      });
+    }
+  }
+
+  /** The newest {@code count} rows. */
+  private static Tensor later(Tensor t, long count) {
+    return t.narrow(1, t.size(1) - count, count).contiguous();
   }
 
   /** Over enough elements that chance decides little. */
@@ -256,6 +315,13 @@ abstract class MemoryAttentionContract {
 
   private AttentionTensors given(AttentionCase c) {
     return AttentionTensors.of(c, room().draw(c.seed(), c.type()), true);
+  }
+
+  /** Rows of several documents; the seed says which cuts the first row has. */
+  private AttentionTensors packed(AttentionCase c, long seed) {
+    Tensor begin = DocumentCuts.begin(c.batch(), c.tokens(), seed);
+    Draw draw = room().draw(c.seed(), c.type());
+    return AttentionTensors.of(c, draw, true, begin.to(new Device(room().device()), INT));
   }
 
   /** An upper bound of what a query sees. */

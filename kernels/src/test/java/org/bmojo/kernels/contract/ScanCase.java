@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.bmojo.kernels.op.SelectiveScan.Inputs;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -18,9 +19,19 @@ import org.jspecify.annotations.Nullable;
  * Sizes of a scan, and whether a state comes in and a gradient comes back from the final state.
  *
  * @param carried both of them, or neither
+ * @param packed whether rows hold several documents
  */
 record ScanCase(
-    ScalarType type, long batch, long tokens, long channels, long states, boolean carried) {
+    ScalarType type,
+    long batch,
+    long tokens,
+    long channels,
+    long states,
+    boolean carried,
+    boolean packed) {
+  ScanCase(ScalarType type, long batch, long tokens, long channels, long states, boolean carried) {
+    this(type, batch, tokens, channels, states, carried, false);
+  }
 
   /** Tails in channels, tokens and states; around the lengths that a room may tile by. */
   static Stream<ScanCase> all(ScalarType type) {
@@ -36,6 +47,18 @@ record ScanCase(
         new ScanCase(type, 2, 65, 300, 2, true),
         new ScanCase(type, 1, 207, 21, 4, true));
   }
+
+  /** Rows of several documents. */
+  static Stream<ScanCase> packed(ScalarType type) {
+    return Stream.of(
+        new ScanCase(type, 1, 1, 1, 1, true, true),
+        new ScanCase(type, 4, 13, 5, 3, true, true),
+        new ScanCase(type, 4, 33, 131, 16, false, true),
+        new ScanCase(type, 2, 65, 300, 2, true, true),
+        new ScanCase(type, 4, 207, 21, 4, true, true));
+  }
+
+  private static final ScalarType INT = ScalarType.Int;
 
   /** The longest sum behind a gradient. */
   long sum() {
@@ -55,7 +78,8 @@ record ScanCase(
     Tensor initial = carried ? draw.normalState(batch, channels, states) : null;
     Tensor dy = draw.normal(batch, tokens, channels);
     Tensor dLast = carried ? draw.normalState(batch, channels, states) : null;
-    return new Given(new Inputs(u, delta, a, b, c, d, z, deltaBias, initial), dy, dLast);
+    Tensor begin = packed ? DocumentCuts.begin(batch, tokens, tokens).to(u.device(), INT) : null;
+    return new Given(new Inputs(u, delta, a, b, c, d, z, deltaBias, initial, begin), dy, dLast);
   }
 
   /** Tensors of a case, the same at every call. */
@@ -77,7 +101,8 @@ record ScanCase(
           in.d(),
           in.z().narrow(1, from, count),
           in.deltaBias(),
-          initial);
+          initial,
+          in.begin() == null ? null : DocumentCuts.slice(in.begin(), from, count));
     }
 
     Map<String, Tensor> tensors() {
@@ -96,12 +121,14 @@ record ScanCase(
 
     Autograd oracle() {
       Tensor noFlow = torch.zeros_like(initialOrZero());
-      return Autograd.of(tensors(), ScanCase::compose, dy, dLast == null ? noFlow : dLast);
+      Tensor begin = in.begin() == null ? null : in.begin().cpu();
+      return Autograd.of(
+          tensors(), given -> compose(given, begin), dy, dLast == null ? noFlow : dLast);
     }
   }
 
   /** The recurrence, token by token, as the interface's Javadoc writes it. */
-  static List<Tensor> compose(Map<String, Tensor> in) {
+  static List<Tensor> compose(Map<String, Tensor> in, @Nullable Tensor begin) {
     Tensor u = get(in, "u"), z = get(in, "z");
     Tensor raw = get(in, "delta").add(get(in, "deltaBias"));
     Tensor delta = torch.log1p(raw.exp());
@@ -110,6 +137,7 @@ record ScanCase(
     for (int t = 0; t < y.length; t++) {
       Tensor step = delta.select(1, t).unsqueeze(-1); // (B, I, 1)
       Tensor input = u.select(1, t).unsqueeze(-1).mul(get(in, "b").select(1, t).unsqueeze(1));
+      if (begin != null) h = h.mul(begin.select(1, t).ne(new Scalar(t)).reshape(-1, 1, 1));
       h = step.mul(get(in, "a")).exp().mul(h).add(step.mul(input));
       y[t] = h.mul(get(in, "c").select(1, t).unsqueeze(1)).sum(-1);
     }

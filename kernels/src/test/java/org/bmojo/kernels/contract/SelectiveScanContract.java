@@ -35,8 +35,12 @@ abstract class SelectiveScanContract {
     return room().types().stream().flatMap(ScanCase::all);
   }
 
+  Stream<ScanCase> casesWithDocuments() {
+    return room().types().stream().flatMap(t -> Stream.concat(ScanCase.all(t), ScanCase.packed(t)));
+  }
+
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void agreesWithAutograd(ScanCase c) {
     try (Scope scope = new Scope()) {
       Given given = c.given(room());
@@ -55,7 +59,7 @@ abstract class SelectiveScanContract {
    * costs there, {@link #agreesWithAutograd} bounds.
    */
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void isNoWorseThanTheReference(ScanCase c) {
     try (Scope scope = new Scope()) {
       Given given = c.given(room());
@@ -88,7 +92,7 @@ abstract class SelectiveScanContract {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void splittingAnywhereChangesNothing(ScanCase c) {
     try (Scope scope = new Scope()) {
       Given given = c.given(room());
@@ -114,7 +118,7 @@ abstract class SelectiveScanContract {
   }
 
   @ParameterizedTest
-  @MethodSource("cases")
+  @MethodSource("casesWithDocuments")
   void leavesItsInputsAloneAndRepeatsItself(ScanCase c) {
     try (Scope scope = new Scope()) {
       Given given = c.given(room()), untouched = c.given(room());
@@ -130,6 +134,39 @@ abstract class SelectiveScanContract {
           .forEach((name, t) -> assertSame(name, ScanCase.get(given.tensors(), name), t));
       assertSame("dy", given.dy(), untouched.dy());
     }
+  }
+
+  /** To the last bit, forward and backward, even where a state comes in. */
+  @Test
+  void documentsAreStrangers() {
+    for (ScalarType type : room().types()) {
+      try (Scope scope = new Scope()) {
+        Given given = new ScanCase(type, 1, 72, 19, 4, true, true).given(room());
+        int second = 1, third = 71; // where they begin
+        Output out = op().forward(given.in(), true);
+        var gradients =
+            named(op().backward(given.in(), out.checkpoints(), given.dy(), given.dLast()));
+        given.in().u().narrow(1, 0, second).fill_(scalar(9));
+        given.in().z().narrow(1, 0, second).fill_(scalar(9));
+        given.in().u().narrow(1, third, 1).fill_(scalar(9));
+        given.dy().narrow(1, 0, second).fill_(scalar(9));
+        given.dy().narrow(1, third, 1).fill_(scalar(9));
+        Output other = op().forward(given.in(), true);
+        assertSame("y", part(other.y(), second, third), part(out.y(), second, third));
+        var others =
+            named(op().backward(given.in(), other.checkpoints(), given.dy(), given.dLast()));
+        for (String name : List.of("u", "delta", "b", "c", "z")) {
+          assertSame(
+              "d" + name,
+              part(ScanCase.get(others, name), second, third),
+              part(ScanCase.get(gradients, name), second, third));
+        }
+      }
+    }
+  }
+
+  private static Tensor part(Tensor t, long from, long to) {
+    return t.narrow(1, from, to - from).contiguous();
   }
 
   /**
