@@ -42,11 +42,16 @@ final class LaneSums {
    * @param sums the same number of floats
    */
   static void of(float[] vectors, int count, float[] sums) {
+    of(vectors, 0, count, sums, 0);
+  }
+
+  /** The same of vectors from {@code from} on, to {@code sums[at]} and following. */
+  static void of(float[] vectors, int from, int count, float[] sums, int at) {
     for (int k = 0; k < count; k += LANES) {
       for (int step = 0; step < STEPS; step++) {
-        fold(vectors, k, LANES >> (step + 1), UPPER.get(step), SWAP.get(step));
+        fold(vectors, from + k * LANES, LANES >> (step + 1), UPPER.get(step), SWAP.get(step));
       }
-      load(vectors, k * LANES).intoArray(sums, k);
+      load(vectors, from + k * LANES).intoArray(sums, at + k);
     }
   }
 
@@ -54,7 +59,7 @@ final class LaneSums {
   private static void fold(
       float[] vectors, int first, int half, VectorMask<Float> upper, VectorShuffle<Float> swap) {
     for (int j = 0; j < half; j++) {
-      int at = (first + j) * LANES;
+      int at = first + j * LANES;
       FloatVector a = load(vectors, at), b = load(vectors, at + half * LANES);
       a.blend(b, upper).add(b.blend(a, upper).rearrange(swap)).intoArray(vectors, at);
     }
