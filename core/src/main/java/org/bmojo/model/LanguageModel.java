@@ -41,6 +41,8 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private final Norm norm;
   private final @Nullable Parameter head; // (V, d); null where tied
   private @Nullable PackedMatrix packedHead;
+  private @Nullable TokenStep tokenStep;
+  private boolean planned; // whether tokenStep says what there is
   private boolean recompute;
 
   private LanguageModel(ModelConfig config, Initializer init) {
@@ -99,6 +101,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public void place(Placement placement, boolean trained) {
     if (placement.isDefault()) return; // Where models are made.
+    forgetPlan();
     Device device = placement.libtorch();
     parameters().values().forEach(p -> p.place(device, placement.type(), trained));
   }
@@ -118,6 +121,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
           "expected a model on the CPU as it was loaded",
           "Use --device cpu, or --precision bf16 on a GPU");
     }
+    forgetPlan();
     packedHead = PackedMatrix.of(headWeight().value(), format).retained();
     for (Parameter p : parameters().values()) {
       if (p == embedding || p.value().dim() != 2 || !p.decays()) continue;
@@ -171,6 +175,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
 
   /** Shortens windows to a share of their length for the passes that follow; 1 for their own. */
   void narrowWindows(double share) {
+    forgetPlan();
     blocks.forEach(block -> block.mixer.narrowWindow(share));
   }
 
@@ -209,6 +214,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
           "expected the same " + own.size(),
           "Leave --model out, or change only what has no weights");
     }
+    forgetPlan();
     try (Scope _ = new Scope()) {
       own.forEach((name, p) -> {
         Parameter from = given.get(name);
@@ -255,6 +261,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @throws BadInput if an id is not in the vocabulary
    */
   public Var hidden(Tape tape, Tensor ids, @Nullable ModelState state) {
+    if (tape.isRecording()) forgetPlan();
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
       for (int i = 0; i < blocks.size(); i++) {
@@ -331,6 +338,8 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @return logits of the next token, (B, V)
    */
   public Tensor step(Tensor ids, ModelState state) {
+    TokenStep quick = ids.numel() == 1 ? tokenStep() : null;
+    if (quick != null && quick.serves(state)) return quick.step(ids, state);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor x = embed(tape, ids).value(); // (B, 1, d)
@@ -340,6 +349,21 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       Tensor hidden = norm.forward(tape, Var.constant(x)).value().select(1, 0);
       return scope.keep(project(hidden));
     }
+  }
+
+  /** The program for one sequence's tokens; null where there is none for such a model. */
+  private synchronized @Nullable TokenStep tokenStep() {
+    TokenStep made = tokenStep;
+    if (planned && (made == null || made.isCurrent())) return made;
+    planned = true;
+    tokenStep = device().is_cpu() ? TokenStep.of(this, embedding, blocks, norm, headWeight(), packedHead) : null;
+    return tokenStep;
+  }
+
+  /** Weights change, or are about to: what was made of their numbers is forgotten. */
+  private synchronized void forgetPlan() {
+    planned = false;
+    tokenStep = null;
   }
 
   /**

@@ -56,6 +56,11 @@ public final class MatrixRows {
     return MemorySegment.ofAddress(t.data_ptr().address()).reinterpret(bytes);
   }
 
+  /** How numbers are kept. */
+  public PackedMatrix.Format format() {
+    return format;
+  }
+
   /** Rows. */
   public int out() {
     return out;
@@ -168,6 +173,7 @@ public final class MatrixRows {
   private void add(int panel, float[] x, float[] y, int at) {
     int count = Math.min(PANEL, out - panel * PANEL);
     LaneSums.of(x, products(), count, y, at);
+    for (int r = count; r < PANEL; r++) y[at + r] = 0;
   }
 
   private void rows(int panel, float[] x) {
