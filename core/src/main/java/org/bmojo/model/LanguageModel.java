@@ -122,12 +122,13 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
           "Use --device cpu, or --precision bf16 on a GPU");
     }
     forgetPlan();
-    packedHead = PackedMatrix.of(headWeight().value(), format).retained();
     for (Parameter p : parameters().values()) {
       if (p == embedding || p.value().dim() != 2 || !p.decays()) continue;
       boolean low = Math.min(p.value().size(0), p.value().size(1)) < LOW_RANK;
-      p.pack(low ? Format.BF16 : format);
+      p.pack(low && p != head ? Format.BF16 : format);
     }
+    packedHead =
+        head == null ? PackedMatrix.of(embedding.value(), format).retained() : head.packed();
   }
 
   /** Whether {@link #pack} has taken the weights away. */
@@ -352,7 +353,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   }
 
   /** The program for one sequence's tokens; null where there is none for such a model. */
-  private synchronized @Nullable TokenStep tokenStep() {
+  synchronized @Nullable TokenStep tokenStep() {
     TokenStep made = tokenStep;
     if (planned && (made == null || made.isCurrent())) return made;
     planned = true;
@@ -469,8 +470,9 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   /** Frees the weights. */
   @Override
   public void close() {
+    forgetPlan();
     parameters().values().forEach(Parameter::close);
-    if (packedHead != null) packedHead.close();
+    if (packedHead != null && head == null) packedHead.close();
     packedHead = null;
   }
 }

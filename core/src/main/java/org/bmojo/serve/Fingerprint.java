@@ -35,7 +35,7 @@ final class Fingerprint {
     model
         .parameters()
         .forEach((name, parameter) -> add(all, name, parameter.packed(), parameter.value()));
-    add(all, "head", model.packedHead(), null);
+    if (model.config().tied()) add(all, "head", model.packedHead(), null);
     all.forEach((name, tensor) -> {
           try (Scope _ = new Scope()) {
             Tensor weights = tensor.detach().cpu().contiguous();
