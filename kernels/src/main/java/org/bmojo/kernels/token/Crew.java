@@ -17,7 +17,7 @@ final class Crew {
   private static final long PATIENCE = 200_000; // ns
 
   /** Looks at a counter before the core is offered to somebody else. */
-  private static final int LOOKS = 20_000;
+  private static final int LOOKS = 2_000;
 
   private static final int NEXT = 16, DONE = 48; // cache lines of their own
 
