@@ -127,13 +127,23 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   }
 
   /**
-   * Becomes what {@link #tensors} told of another state of one sequence.
+   * Whether a part, by its name in {@link #tensors} or in a model's, is keys or values: these may
+   * be kept in fewer bits, since attention takes means of them.
+   */
+  public static boolean bearsRounding(String name) {
+    return name.matches("(.*\\.)?attention\\.((fading_)?[kv]\\.rows|eidetic\\.[kv])");
+  }
+
+  /**
+   * Becomes what {@link #tensors} told of another state of one sequence, in the same types but for
+   * keys and values, which may be narrower.
    *
    * @param position tokens it had read
    * @throws BadInput if it is no state of such a layer; this is unchanged then
    */
   public void fill(Map<String, Tensor> tensors, long position) {
     StateParts.of(this).fill(tensors, position);
+    if (batch() == 0) positions.append(Positions.start(1));
     positions.set(position);
   }
 

@@ -1,7 +1,6 @@
 package org.bmojo.kernels.token;
 
 import java.lang.ref.Reference;
-import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -23,7 +22,7 @@ final class Crew {
 
   private static final ReentrantLock BUSY = new ReentrantLock();
   private static final ThreadLocal<Room> ROOM = ThreadLocal.withInitial(Room::new);
-  private static final Member[] MEMBERS = new Member[ForkJoinPool.getCommonPoolParallelism()];
+  private static final Member[] MEMBERS = new Member[threads() - 1];
   private static volatile @Nullable Run current;
 
   static {
@@ -37,7 +36,7 @@ final class Crew {
 
   /** How many threads work at a time, the caller's included. */
   static int threads() {
-    return ForkJoinPool.getCommonPoolParallelism() + 1;
+    return Runtime.getRuntime().availableProcessors();
   }
 
   /** Runs a program: with the crew, or alone where that works for somebody else. */
