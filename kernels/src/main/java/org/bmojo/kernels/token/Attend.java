@@ -203,10 +203,22 @@ public final class Attend implements Stage {
   private void logits(Floats k, int group, int row, int count, float[] w) {
     int products = 4 * stride + KEYS;
     long at = (long) row * width + (long) group * dim;
-    for (int r = 0; r < count; r++, at += width) {
-      FloatVector s = all(0f);
-      for (int d = 0; d < dim; d += LANES) s = load(w, d).fma(load(k, at + d, dim - d), s);
-      s.intoArray(w, products + r * LANES);
+    if (dim == 4 * LANES) {
+      // Most models' heads are 64 wide: with four vectors the query stays in registers.
+      FloatVector a = load(w, 0), b = load(w, LANES);
+      FloatVector c = load(w, 2 * LANES), d = load(w, 3 * LANES);
+      for (int r = 0; r < count; r++, at += width) {
+        FloatVector even = a.mul(load(k, at)), odd = b.mul(load(k, at + LANES));
+        even = c.fma(load(k, at + 2 * LANES), even);
+        odd = d.fma(load(k, at + 3 * LANES), odd);
+        even.add(odd).intoArray(w, products + r * LANES);
+      }
+    } else {
+      for (int r = 0; r < count; r++, at += width) {
+        FloatVector s = all(0f);
+        for (int d = 0; d < dim; d += LANES) s = load(w, d).fma(load(k, at + d, dim - d), s);
+        s.intoArray(w, products + r * LANES);
+      }
     }
     LaneSums.of(w, products, count, w, 4 * stride);
   }
@@ -232,7 +244,28 @@ public final class Attend implements Stage {
       total = total.add(weight);
     }
     softmax.sum += Lanes.sum(total, new float[LANES]);
-    long at = (long) row * width + (long) group * dim;
+    sum(v, (long) row * width + (long) group * dim, count, w);
+  }
+
+  /** The values' sum by the weights that stand in place of the logits. */
+  private void sum(Floats v, long at, int count, float[] w) {
+    int logits = 4 * stride, sum = 3 * stride;
+    if (dim == 4 * LANES) {
+      FloatVector a = load(w, sum), b = load(w, sum + LANES);
+      FloatVector c = load(w, sum + 2 * LANES), d = load(w, sum + 3 * LANES);
+      for (int r = 0; r < count; r++, at += width) {
+        FloatVector weight = all(w[logits + r]);
+        a = load(v, at).fma(weight, a);
+        b = load(v, at + LANES).fma(weight, b);
+        c = load(v, at + 2 * LANES).fma(weight, c);
+        d = load(v, at + 3 * LANES).fma(weight, d);
+      }
+      a.intoArray(w, sum);
+      b.intoArray(w, sum + LANES);
+      c.intoArray(w, sum + 2 * LANES);
+      d.intoArray(w, sum + 3 * LANES);
+      return;
+    }
     for (int d = 0; d < dim; d += LANES) {
       FloatVector o = load(w, sum + d);
       for (int r = 0; r < count; r++) {
