@@ -45,7 +45,7 @@ class TokenStepTest {
     configs.put("sliding", model(24, null, attention(3, 3, 8, 9, 0, 3, true, null)));
     configs.put("mamba", model(24, mamba, null));
     configs.put("mamba, wide", model(136, wide, null));
-    configs.put("bmojo-f", model(144, wide, attention(4, 1, 10, 5, 11, 4, false, null)));
+    configs.put("bmojo-f", model(144, MambaConfig.standard(), attention(4, 1, 64, 5, 11, 4, false, null)));
     configs.put("bmojo", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, fixed)));
     configs.put("no positions", model(24, mamba, attention(6, 3, 4, 6, 5, 0, false, none)));
     return configs.entrySet().stream()
@@ -81,15 +81,15 @@ class TokenStepTest {
         LanguageModel truth = TinyModels.model(c.config, 1, ScalarType.Float)) {
       model.pack(c.format);
       unpack(model, truth);
-      Tensor ids = ids(2, 61);
+      Tensor ids = ids(2, 41);
       Tensor wanted = truth.logits(ids, null); // (1, T, V)
       assertThat(model.tokenStep()).isNotNull();
       try (ModelState state = model.newState(1)) {
-        for (int t = 0; t < 61; t++) {
+        for (int t = 0; t < 41; t++) {
           Tensor logits = model.step(ids.narrow(1, t, 1), state);
           assertWithin("token " + t, logits, wanted.select(1, t), 2e-4);
         }
-        assertThat(state.position()).isEqualTo(61);
+        assertThat(state.position()).isEqualTo(41);
       }
     }
   }
@@ -109,10 +109,10 @@ class TokenStepTest {
     try (Scope _ = new Scope();
         LanguageModel model = TinyModels.model(c.config, 3, ScalarType.Float)) {
       model.pack(c.format);
-      Tensor ids = ids(4, 50);
+      Tensor ids = ids(4, 35);
       try (ModelState a = model.newState(1);
           ModelState b = model.newState(2)) {
-        for (int t = 0; t < 50; ) {
+        for (int t = 0; t < 35; ) {
           int count = t % 17 == 3 ? 5 : 1;
           Tensor some = ids.narrow(1, t, count), twice = some.expand(2, count);
           // Two rows at once take the general step.

@@ -59,7 +59,34 @@ public record Scan(
       softplus.intoArray(w, step + i - first);
       softplus.mul(load(u, i)).intoArray(w, in + i - first);
     }
+    if (states == LANES) {
+      wholeRows(first, end, w, c, step, in, sums);
+    } else {
+      rows(first, end, w, c, step, in, sums);
+    }
+    LaneSums.of(w, sums, end - first, w, read);
+    for (int i = first; i < end; i += LANES) {
+      FloatVector gate = load(z, i), out = load(u, i).fma(load(skip, i), load(w, read + i - first));
+      out.mul(gate.mul(VectorMath.sigmoid(gate))).intoArray(y, i);
+    }
+  }
+
+  /** The recurrence where a channel's states are one vector, as they mostly are. */
+  private void wholeRows(int first, int end, float[] w, int c, int step, int in, int sums) {
     Floats h = state.floats();
+    FloatVector write = load(w, 0), read = load(w, c);
+    for (int i = first; i < end; i++) {
+      long at = (long) i * LANES;
+      FloatVector decay = VectorMath.exp2(load(rates, i * LANES).mul(w[step + i - first]));
+      FloatVector next = decay.fma(load(h, at), write.mul(w[in + i - first]));
+      store(next, h, at);
+      next.mul(read).intoArray(w, sums + (i - first) * LANES);
+    }
+  }
+
+  private void rows(int first, int end, float[] w, int c, int step, int in, int sums) {
+    Floats h = state.floats();
+    int padded = (states + LANES - 1) / LANES * LANES;
     for (int i = first; i < end; i++) {
       float s = w[step + i - first], x = w[in + i - first];
       FloatVector sum = all(0f);
@@ -72,11 +99,6 @@ public record Scan(
         sum = next.fma(load(w, c + n), sum);
       }
       sum.intoArray(w, sums + (i - first) * LANES);
-    }
-    LaneSums.of(w, sums, end - first, w, read);
-    for (int i = first; i < end; i += LANES) {
-      FloatVector gate = load(z, i), out = load(u, i).fma(load(skip, i), load(w, read + i - first));
-      out.mul(gate.mul(VectorMath.sigmoid(gate))).intoArray(y, i);
     }
   }
 }
