@@ -113,15 +113,13 @@ class TokenStepTest {
       try (ModelState a = model.newState(1);
           ModelState b = model.newState(2)) {
         for (int t = 0; t < 35; ) {
-          int count = t % 17 == 3 ? 5 : 1;
+          int count = t % 17 == 3 ? 3 : 1; // twice three rows are few still
           Tensor some = ids.narrow(1, t, count), twice = some.expand(2, count);
           // Two rows at once take the general step.
           Tensor mine = count == 1 ? model.step(some, a) : model.lastLogits(some, a);
           Tensor other = count == 1 ? model.step(twice, b) : model.lastLogits(twice, b);
           t += count;
-          // Several tokens round to bfloat16 where weights are packed.
-          double tolerance = c.format == Format.FP32 ? 2e-4 : 0.05;
-          assertWithin("token " + t, mine, other.narrow(0, 0, 1), tolerance);
+          assertWithin("token " + t, mine, other.narrow(0, 0, 1), 2e-4);
         }
       }
     }
