@@ -22,8 +22,13 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bmojo bench",
     description = "Measures. Each laboratory proves what it times first.",
-    subcommands = {Main.Train.class, Main.Agree.class, Main.Inference.class,
-      Main.Language.class, HelpCommand.class},
+    subcommands = {
+      Main.Train.class,
+      Main.Agree.class,
+      Main.Inference.class,
+      Main.Language.class,
+      HelpCommand.class
+    },
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     usageHelpWidth = 100,

@@ -91,8 +91,7 @@ final class AttentionPlan {
     InnovationScorer innovation = eidetic.innovation();
     float[] last = plan.vector(plan.width());
     float[] low = plan.vector((int) innovation.down().weight().value().size(0));
-    stages.add(
-        new Products(new Input.Plain(last, plan.width()), plan.set(innovation.down(), low)));
+    stages.add(new Products(new Input.Plain(last, plan.width()), plan.set(innovation.down(), low)));
     binds.add(state -> read(Objects.requireNonNull(history(state)), last));
     return low;
   }
@@ -192,10 +191,6 @@ final class AttentionPlan {
     if (rotary == null || !turned) return new Far(k, v, bias, null, 1);
     long distance = (long) c.reach() + c.fading();
     return new Far(
-        k,
-        v,
-        bias,
-        TokenPlan.turn(rotary, p.like(), distance),
-        (float) rotary.table().magnitude());
+        k, v, bias, TokenPlan.turn(rotary, p.like(), distance), (float) rotary.table().magnitude());
   }
 }

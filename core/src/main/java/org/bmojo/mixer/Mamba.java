@@ -184,7 +184,9 @@ public final class Mamba implements Ssm {
     float[] y = plan.vector(channels);
     Place inputs = new Place(), state = new Place();
     MatrixRows[] halves = plan.halves(inProj.weight());
-    var in = new Products(new Input.Plain(x, plan.width()), set(halves[0], null, u), set(halves[1], null, z));
+    var in =
+        new Products(
+            new Input.Plain(x, plan.width()), set(halves[0], null, u), set(halves[1], null, z));
     plan.add(TokenPlan.beside(in, besides));
     plan.add(
         new Convolve(
@@ -196,12 +198,8 @@ public final class Mamba implements Ssm {
             inputs,
             false,
             conv));
-    plan.add(
-        new Products(
-            new Input.Plain(conv, channels), plan.set(xProj, selected)));
-    plan.add(
-        new Products(
-            new Input.Plain(selected, rank), plan.set(dtProj, delta)));
+    plan.add(new Products(new Input.Plain(conv, channels), plan.set(xProj, selected)));
+    plan.add(new Products(new Input.Plain(selected, rank), plan.set(dtProj, delta)));
     plan.add(
         new Scan(
             channels,
@@ -216,9 +214,7 @@ public final class Mamba implements Ssm {
             plan.numbers(skip, channels),
             state,
             y));
-    plan.add(
-        new Products(
-            new Input.Plain(y, channels), end.of(outProj)));
+    plan.add(new Products(new Input.Plain(y, channels), end.of(outProj)));
     return s -> {
       State own = (State) s;
       inputs.set(TokenPlan.inPlace(own.convolution));

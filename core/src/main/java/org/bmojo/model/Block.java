@@ -76,8 +76,7 @@ final class Block implements Names.Named {
     int inner = (int) mlp.gate().weight().value().size(0);
     float[] gate = plan.vector(inner), up = plan.vector(inner);
     plan.add(
-        new Products(
-            plan.normed(mlpNorm, x), plan.set(mlp.gate(), gate), plan.set(mlp.up(), up)));
+        new Products(plan.normed(mlpNorm, x), plan.set(mlp.gate(), gate), plan.set(mlp.up(), up)));
     plan.add(new Products(new Input.Gated(gate, up, inner), plan.add(mlp.down(), x, null)));
   }
 

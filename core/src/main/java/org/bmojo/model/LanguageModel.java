@@ -357,7 +357,10 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     TokenStep made = tokenStep;
     if (planned && (made == null || made.isCurrent())) return made;
     planned = true;
-    tokenStep = device().is_cpu() ? TokenStep.of(this, embedding, blocks, norm, headWeight(), packedHead) : null;
+    tokenStep =
+        device().is_cpu()
+            ? TokenStep.of(this, embedding, blocks, norm, headWeight(), packedHead)
+            : null;
     return tokenStep;
   }
 
@@ -418,7 +421,8 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   /** (…, d) → logits (…, V), float32 or float64. */
   private Tensor project(Tensor hidden) {
     PackedMatrix packed = packedHead;
-    if (packed != null) return accumulated(Kernels.of(hidden).packedLinear().forward(hidden, packed));
+    if (packed != null)
+      return accumulated(Kernels.of(hidden).packedLinear().forward(hidden, packed));
     return accumulated(hidden.matmul(headWeight().value().t()));
   }
 

@@ -37,18 +37,18 @@ final class Fingerprint {
         .forEach((name, parameter) -> add(all, name, parameter.packed(), parameter.value()));
     if (model.config().tied()) add(all, "head", model.packedHead(), null);
     all.forEach((name, tensor) -> {
-          try (Scope _ = new Scope()) {
-            Tensor weights = tensor.detach().cpu().contiguous();
-            String line =
-                "%s %s %s %x\n"
-                    .formatted(
-                        name,
-                        weights.scalar_type().intern(),
-                        Arrays.toString(Shapes.of(weights)),
-                        checksum(weights));
-            digest.update(line.getBytes(StandardCharsets.UTF_8));
-          }
-        });
+      try (Scope _ = new Scope()) {
+        Tensor weights = tensor.detach().cpu().contiguous();
+        String line =
+            "%s %s %s %x\n"
+                .formatted(
+                    name,
+                    weights.scalar_type().intern(),
+                    Arrays.toString(Shapes.of(weights)),
+                    checksum(weights));
+        digest.update(line.getBytes(StandardCharsets.UTF_8));
+      }
+    });
     return HexFormat.of().formatHex(digest.digest(), 0, 16);
   }
 

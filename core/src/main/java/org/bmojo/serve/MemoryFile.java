@@ -88,7 +88,8 @@ public final class MemoryFile {
   public Memory load(Path file) {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
         Arena arena = Arena.ofShared()) {
-      // Mapped, for all cores, while it is checked and copied, which spares a copy through Java's memory.
+      // Mapped, for all cores, while it is checked and copied, which spares a copy through Java's
+      // memory.
       long size = channel.size();
       return read(channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena), file.toString());
     } catch (IOException e) {

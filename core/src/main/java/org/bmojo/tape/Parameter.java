@@ -165,8 +165,8 @@ public final class Parameter extends Var implements AutoCloseable {
   }
 
   /**
-   * Keeps the matrix packed only, for inference: {@link #packed} is what to multiply by from now on.
-   * The value keeps its shape but holds no number, so that a use of it by mistake shows.
+   * Keeps the matrix packed only, for inference: {@link #packed} is what to multiply by from now
+   * on. The value keeps its shape but holds no number, so that a use of it by mistake shows.
    */
   public void pack(PackedMatrix.Format format) {
     if (packed != null || buffer != null || master != null || !value().is_cpu()) {

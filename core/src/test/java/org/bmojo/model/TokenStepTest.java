@@ -45,7 +45,8 @@ class TokenStepTest {
     configs.put("sliding", model(24, null, attention(3, 3, 8, 9, 0, 3, true, null)));
     configs.put("mamba", model(24, mamba, null));
     configs.put("mamba, wide", model(136, wide, null));
-    configs.put("bmojo-f", model(144, MambaConfig.standard(), attention(4, 1, 64, 5, 11, 4, false, null)));
+    configs.put(
+        "bmojo-f", model(144, MambaConfig.standard(), attention(4, 1, 64, 5, 11, 4, false, null)));
     configs.put("bmojo", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, fixed)));
     configs.put("no positions", model(24, mamba, attention(6, 3, 4, 6, 5, 0, false, none)));
     return configs.entrySet().stream()
@@ -97,10 +98,11 @@ class TokenStepTest {
   /** The same numbers, in float32. */
   private static void unpack(LanguageModel from, LanguageModel to) {
     Map<String, Parameter> packed = from.parameters();
-    to.parameters().forEach((name, p) -> {
-      var matrix = packed.get(name).packed();
-      if (matrix != null) p.value().copy_(matrix.unpacked());
-    });
+    to.parameters()
+        .forEach((name, p) -> {
+          var matrix = packed.get(name).packed();
+          if (matrix != null) p.value().copy_(matrix.unpacked());
+        });
   }
 
   @ParameterizedTest

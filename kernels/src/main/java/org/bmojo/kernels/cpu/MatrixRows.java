@@ -23,8 +23,8 @@ import org.bytedeco.pytorch.Tensor;
  *   <li>bfloat16 comes in pairs, an int each. The low one is shifted up, the high one masked: so x
  *       is split into its even and odd elements.
  *   <li>Whole numbers come four or eight to an int, and are masked but not shifted down: code j of
- *       an int is left 2^(bits·j) too large, which exactly scaled copies of x make up for. Only
- *       the topmost is shifted, clear of the sign.
+ *       an int is left 2^(bits·j) too large, which exactly scaled copies of x make up for. Only the
+ *       topmost is shifted, clear of the sign.
  *   <li>Σ scale·(code − zero)·x = scale·(Σ code·x − zero·Σ x), so x's sum over each block is kept.
  * </ul>
  */
@@ -273,7 +273,10 @@ public final class MatrixRows {
   /** The scales of a block: the lower or the upper half of each int. */
   private FloatVector scale(long at, int block) {
     IntVector pairs = ints(scales, at);
-    return pairs.lanewise(VectorOperators.LSHL, 16 * (1 - (block & 1))).and(0xFFFF0000).reinterpretAsFloats();
+    return pairs
+        .lanewise(VectorOperators.LSHL, 16 * (1 - (block & 1)))
+        .and(0xFFFF0000)
+        .reinterpretAsFloats();
   }
 
   private static FloatVector number(IntVector v) {

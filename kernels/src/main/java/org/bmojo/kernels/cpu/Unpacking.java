@@ -53,8 +53,7 @@ final class Unpacking {
   /** (in, out) bfloat16, in the innermost scope. */
   static Tensor transposed(PackedMatrix matrix) {
     long panels = matrix.codes().size(0);
-    Tensor result =
-        empty(matrix.codes(), ScalarType.BFloat16, matrix.in(), panels * PANEL);
+    Tensor result = empty(matrix.codes(), ScalarType.BFloat16, matrix.in(), panels * PANEL);
     Unpacking unpacking = new Unpacking(matrix, result);
     Cores.forRanges(
         panels,

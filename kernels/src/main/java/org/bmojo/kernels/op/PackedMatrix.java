@@ -123,7 +123,12 @@ public record PackedMatrix(Format format, long out, long in, Tensor codes, @Null
     // Eight bits use −127 … 127; of four, the largest magnitude takes the one code without a twin.
     double low = format == Format.INT8 ? 1 : 0, high = 2 * zero - 1;
     Tensor codes =
-        numbers.div(divisor).round().add(scalar(zero)).clamp_min(scalar(low)).clamp_max(scalar(high));
+        numbers
+            .div(divisor)
+            .round()
+            .add(scalar(zero))
+            .clamp_min(scalar(low))
+            .clamp_max(scalar(high));
     Tensor bytes =
         format == Format.INT8
             ? codes.reshape(panels, PANEL, blocks, 8, 4)
@@ -184,7 +189,8 @@ public record PackedMatrix(Format format, long out, long in, Tensor codes, @Null
    */
   public PackedMatrix rows(long from, long count) {
     Tensor scales = this.scales;
-    if (scales == null) return new PackedMatrix(format, count, in, codes.narrow(0, from, count), null);
+    if (scales == null)
+      return new PackedMatrix(format, count, in, codes.narrow(0, from, count), null);
     if (from % PANEL != 0 || (count % PANEL != 0 && from + count != out)) {
       throw new IllegalArgumentException("rows " + from + " to " + (from + count) + " of panels");
     }

@@ -61,7 +61,9 @@ final class Crew {
     }
   }
 
-  /** One run of a program: parts are given out in order, and begin when those they need are done. */
+  /**
+   * One run of a program: parts are given out in order, and begin when those they need are done.
+   */
   private static final class Run {
     private final AtomicIntegerArray counters = new AtomicIntegerArray(64);
     private volatile @Nullable TokenProgram program;

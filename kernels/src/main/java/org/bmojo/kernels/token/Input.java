@@ -38,7 +38,7 @@ public sealed interface Input {
     private final float[] x, gain;
     private final int width;
     private final double eps;
-    
+
     public Normed(float[] x, float[] gain, int width, double eps) {
       this.x = x;
       this.gain = gain;
