@@ -6,6 +6,7 @@ import static org.bmojo.kernels.contract.Close.assertWithin;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.bmojo.kernels.op.PackedMatrix.Format;
@@ -20,6 +21,7 @@ import org.bmojo.mixer.Selection;
 import org.bmojo.tape.Parameter;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -57,17 +59,18 @@ class TokenStepTest {
       int heads,
       int groups,
       int dim,
-      Integer window,
+      @Nullable Integer window,
       int fading,
       int taps,
       boolean normed,
-      EideticConfig eidetic) {
+      @Nullable EideticConfig eidetic) {
     var details = new AttentionDetails(heads == 4, heads == 4, 1e-6, null, null, false, false);
     return new AttentionConfig(
         heads, groups, dim, window, fading, taps, normed, true, 10_000, eidetic, details);
   }
 
-  private static ModelConfig model(int width, MambaConfig mamba, AttentionConfig attention) {
+  private static ModelConfig model(
+      int width, @Nullable MambaConfig mamba, @Nullable AttentionConfig attention) {
     MixerConfig mixer = new MixerConfig(mamba, attention, mamba != null && attention != null);
     BlockConfig block = new BlockConfig(mixer, 29, attention != null, null);
     BlockConfig bare = new BlockConfig(mixer, 0);
@@ -100,7 +103,7 @@ class TokenStepTest {
     Map<String, Parameter> packed = from.parameters();
     to.parameters()
         .forEach((name, p) -> {
-          var matrix = packed.get(name).packed();
+          var matrix = Objects.requireNonNull(packed.get(name)).packed();
           if (matrix != null) p.value().copy_(matrix.unpacked());
         });
   }

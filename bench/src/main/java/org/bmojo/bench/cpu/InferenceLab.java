@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.op.PackedMatrix;
@@ -19,6 +20,7 @@ import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.ModelState;
 import org.bmojo.model.SmallPresets;
+import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -90,7 +92,7 @@ public final class InferenceLab {
       whole
           .parameters()
           .forEach((name, p) -> {
-            PackedMatrix packed = model.parameters().get(name).packed();
+            PackedMatrix packed = parameter(model, name).packed();
             if (packed != null) p.value().copy_(packed.unpacked());
           });
       Tensor ids = Ids.tensor(ids(2, SHORT));
@@ -99,7 +101,7 @@ public final class InferenceLab {
       try (Tape tape = Tape.off()) {
         hidden = whole.hidden(tape, ids, null).value();
       }
-      Tensor table = whole.parameters().get("embed_tokens.weight").value();
+      Tensor table = parameter(whole, "embed_tokens.weight").value();
       Tensor wanted = hidden.matmul((head == null ? table : head.unpacked()).t());
       refuse(model.logits(ids, null), wanted, PREFILL_TOLERANCE, "a prompt's logits");
       for (int t = 0; t < SHORT; t++) {
@@ -107,6 +109,10 @@ public final class InferenceLab {
         refuse(logits, wanted.select(1, t), TOLERANCE, "token " + t + "'s logits");
       }
     }
+  }
+
+  private static Parameter parameter(LanguageModel model, String name) {
+    return Objects.requireNonNull(model.parameters().get(name), name);
   }
 
   private static void refuse(Tensor mine, Tensor wanted, double tolerance, String what) {
