@@ -18,6 +18,9 @@ final class Crew {
   /** Looks at a counter before the core is offered to somebody else. */
   private static final int LOOKS = 2_000;
 
+  /** Memory is read no faster by more threads, while all of them take turns at two counters. */
+  private static final int MOST = 16;
+
   private static final int NEXT = 16, DONE = 48; // cache lines of their own
 
   private static final ReentrantLock BUSY = new ReentrantLock();
@@ -36,7 +39,7 @@ final class Crew {
 
   /** How many threads work at a time, the caller's included. */
   static int threads() {
-    return Runtime.getRuntime().availableProcessors();
+    return Math.min(Runtime.getRuntime().availableProcessors(), MOST);
   }
 
   /** Runs a program: with the crew, or alone where that works for somebody else. */
