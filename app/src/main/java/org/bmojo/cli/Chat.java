@@ -42,6 +42,7 @@ final class Chat implements Callable<Integer> {
   @Spec CommandSpec spec;
   @Mixin Sampling sampling;
   @Mixin StoreOptions storage;
+  @Mixin WeightsOption weights;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
   Path folder;
@@ -84,7 +85,7 @@ final class Chat implements Callable<Integer> {
     if (storage.store == null && (session != null || sources)) {
       throw new BadInput("--session or --sources alone", "expected --store", "Name a store");
     }
-    try (Checkpoint checkpoint = Checkpoint.open(folder);
+    try (Checkpoint checkpoint = weights.open(folder);
         Talk talk = new Talk(checkpoint, storage.open(checkpoint.model()))) {
       Library library = talk.library();
       ChatTemplate template = ChatTemplate.read(checkpoint.folder());

@@ -74,7 +74,7 @@ final class Eval implements Callable<Integer> {
     }
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Progress progress = Progress.of("tokens", tokens == TextScorer.ALL ? -1 : tokens)) {
-      checkpoint.model().place(where.of(), false);
+      where.place(checkpoint.model());
       TextScorer scorer = new TextScorer(checkpoint.model(), checkpoint.tokenizer(), tokens);
       if (data != null) {
         TextSource.of(data)

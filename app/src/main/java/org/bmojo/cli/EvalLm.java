@@ -165,9 +165,8 @@ final class EvalLm implements Callable<Integer> {
       List<LmScorer.Text> texts =
           EvalTexts.read(data, checkpoint.tokenizer(), concatenate ? Windows.ALL : length);
       if (concatenate) texts = EvalTexts.concatenated(texts, checkpoint.tokenizer(), length);
-      Placement placement = where.of();
       LanguageModel model = checkpoint.model();
-      model.place(placement, false);
+      Placement placement = where.place(model);
       Machine machine = Machine.of(placement);
       SideBySide reader = EvalPlacement.reader(model, batch, machine);
       sayIfFewer(reader, conventions, texts);

@@ -153,8 +153,7 @@ final class EvalNeedle implements Callable<Integer> {
       Tokenizer tokenizer = checkpoint.tokenizer();
       List<int[]> hay =
           EvalTexts.read(data, tokenizer, Windows.ALL).stream().map(LmScorer.Text::tokens).toList();
-      Placement placement = where.of();
-      checkpoint.model().place(placement, false);
+      Placement placement = where.place(checkpoint.model());
       Machine machine = Machine.of(placement);
       SideBySide reader = EvalPlacement.reader(checkpoint.model(), batch, machine);
       Continuations scorer = new Continuations(reader, tokenizer.endOfDocument());

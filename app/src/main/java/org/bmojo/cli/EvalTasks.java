@@ -101,8 +101,7 @@ final class EvalTasks implements Callable<Integer> {
     List<Result> results = new ArrayList<>();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       Tokenizer tokenizer = checkpoint.tokenizer();
-      Placement placement = where.of();
-      checkpoint.model().place(placement, false);
+      Placement placement = where.place(checkpoint.model());
       SideBySide reader = EvalPlacement.reader(checkpoint.model(), batch, Machine.of(placement));
       Continuations continuations = new Continuations(reader, tokenizer.endOfDocument());
       TaskScorer scorer = new TaskScorer(continuations, tokenizer, longest);

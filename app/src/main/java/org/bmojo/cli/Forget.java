@@ -33,6 +33,7 @@ import picocli.CommandLine.Parameters;
 final class Forget implements Callable<Integer> {
   @Mixin Answer answer;
   @Mixin StoreOptions storage;
+  @Mixin WeightsOption weights;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
   Path folder;
@@ -77,7 +78,7 @@ final class Forget implements Callable<Integer> {
     if (days != null && days < 0) {
       throw new BadInput(days + " days", "expected 0 or more", "Correct --older-than");
     }
-    try (Checkpoint checkpoint = Checkpoint.open(folder);
+    try (Checkpoint checkpoint = weights.open(folder);
         Library library = Objects.requireNonNull(storage.open(checkpoint.model()))) {
       long deleted = 0;
       for (String document : documents) deleted += library.forget(document);

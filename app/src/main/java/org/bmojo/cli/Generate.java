@@ -35,6 +35,7 @@ final class Generate implements Callable<Integer> {
   @Mixin Answer answer;
   @Mixin Sampling sampling;
   @Mixin StoreOptions storage;
+  @Mixin WeightsOption weights;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model's or a run's folder.")
   Path folder;
@@ -98,7 +99,7 @@ final class Generate implements Callable<Integer> {
     }
     int[][] prompts = ids == null ? null : IdsFile.read(ids);
     var sampler = sampling.sampler();
-    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+    try (Checkpoint checkpoint = weights.open(folder)) {
       if (prompts != null) {
         Sequences sequences =
             new Sequences(new Generator(checkpoint.model()).generate(prompts, tokens, sampler));

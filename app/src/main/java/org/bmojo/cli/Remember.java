@@ -47,6 +47,7 @@ final class Remember implements Callable<Integer> {
   List<Path> documents = List.of();
 
   @Mixin StoreOptions storage;
+  @Mixin WeightsOption weights;
 
   @Option(
       names = {"-o", "--out"},
@@ -106,7 +107,7 @@ final class Remember implements Callable<Integer> {
     }
     for (Path document : documents) read(document); // Refuses before anything is replaced.
     long begin = System.nanoTime(), tokens = 0;
-    try (Checkpoint checkpoint = Checkpoint.open(this.folder);
+    try (Checkpoint checkpoint = weights.open(this.folder);
         Library library = Objects.requireNonNull(storage.open(checkpoint.model()))) {
       for (Path document : documents) {
         tokens += library.remember(document.toString(), read(document), checkpoint.tokenizer());
@@ -130,7 +131,7 @@ final class Remember implements Callable<Integer> {
           "Read them one after the other with --memory, or into a --store");
     }
     String text = read(documents.getFirst());
-    try (Checkpoint checkpoint = Checkpoint.open(folder);
+    try (Checkpoint checkpoint = weights.open(folder);
         Talk talk = new Talk(checkpoint)) {
       Memory from = memory == null ? null : talk.files().load(memory);
       long begin = System.nanoTime();

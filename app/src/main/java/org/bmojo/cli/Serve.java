@@ -77,6 +77,7 @@ final class Serve implements Callable<Integer> {
   @Nullable Path sessions;
 
   @Mixin StoreOptions storage;
+  @Mixin WeightsOption weights;
 
   @Option(names = "--slots", description = "Sequences answered at once (${DEFAULT-VALUE}).")
   int slots = 8;
@@ -143,7 +144,7 @@ final class Serve implements Callable<Integer> {
   private void serve(EngineSettings limits, ServerSettings settings) throws InterruptedException {
     log();
     Thread hook = new Thread(this::end, "drain");
-    try (Checkpoint checkpoint = Checkpoint.open(folder);
+    try (Checkpoint checkpoint = weights.open(folder);
         @Nullable Library library = storage.open(checkpoint.model());
         Engine engine = new Engine(checkpoint.model(), limits);
         Server server =

@@ -1,6 +1,7 @@
 package org.bmojo.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
@@ -65,6 +66,31 @@ class TalkTest {
     Path longer = home.resolve("longer.bm");
     Cli more = Cli.run("remember", model, document, "--memory", memory, "-o", longer, "--json");
     assertThat(more.json().get("tokens").intValue()).isEqualTo(2 * DOCUMENT.length());
+  }
+
+  @Test
+  void weightsInFewerBitsAnswerAndHaveMemoriesOfTheirOwn() throws IOException {
+    Path document = Files.writeString(home.resolve("cats.txt"), DOCUMENT);
+    Path memory = home.resolve("cats.bm");
+    Object[] eighth = {"remember", model, document, "-o", memory, "--weights", "int8"};
+    Cli remembered = Cli.run(eighth);
+    assertThat(remembered.exitCode()).as(remembered.err()).isZero();
+    Object[] after = {"generate", model, "And", "--memory", memory, "-n", 5, "--weights", "int8"};
+    assertThat(Cli.run(after).exitCode()).isZero();
+    Cli whole = Cli.run("generate", model, "And", "--memory", memory, "-n", 5);
+    assertThat(whole.err()).contains("a state means nothing to other weights");
+    for (String type : List.of("fp32", "bf16", "int4")) {
+      Cli answer = Cli.run("generate", model, "And", "-n", 5, "--weights", type);
+      assertThat(answer.exitCode()).as(answer.err()).isZero();
+    }
+    Cli wrong = Cli.run("generate", model, "And", "-n", 5, "--weights", "q4_0");
+    assertThat(wrong.exitCode()).isEqualTo(2);
+    assertThat(wrong.err()).contains("fp32, bf16, int8 or int4");
+    Cli scored = Cli.run("eval", model, document, "--weights", "int8", "--json");
+    assertThat(scored.exitCode()).as(scored.err()).isZero();
+    Cli plain = Cli.run("eval", model, document, "--json");
+    double bits = plain.json().get("bitsPerByte").doubleValue();
+    assertThat(scored.json().get("bitsPerByte").doubleValue()).isCloseTo(bits, withinPercentage(1));
   }
 
   @Test

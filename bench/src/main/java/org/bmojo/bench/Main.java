@@ -3,6 +3,7 @@ package org.bmojo.bench;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.bmojo.bench.cpu.InferenceLab;
 import org.bmojo.bench.language.LanguageReport;
 import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
@@ -21,7 +22,13 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bmojo bench",
     description = "Measures. Each laboratory proves what it times first.",
-    subcommands = {Main.Train.class, Main.Agree.class, Main.Language.class, HelpCommand.class},
+    subcommands = {
+      Main.Train.class,
+      Main.Agree.class,
+      Main.Inference.class,
+      Main.Language.class,
+      HelpCommand.class
+    },
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     usageHelpWidth = 100,
@@ -30,6 +37,7 @@ import picocli.CommandLine.Spec;
       "  BMOJO_CUDA=1 ./bmojo bench train",
       "  BMOJO_CUDA=1 ./bmojo bench train --size 1.4b --shape 4x2048 mamba bmojo",
       "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small",
+      "  ./bmojo bench inference --weights bf16,int4 --context 0,4096",
       "  ./bmojo bench language results/language docs/results/language.md"
     })
 public final class Main implements Runnable {
@@ -96,6 +104,47 @@ public final class Main implements Runnable {
     @Override
     public Integer call() {
       TrainAgreement.run(presets);
+      return ExitCode.OK;
+    }
+  }
+
+  /** Tokens a second on the CPU. */
+  @Command(
+      name = "inference",
+      description = {
+        "Tokens per second of prompts and of decoding on the CPU, by model, weights and context.",
+        "Decoding is told as a share of what all cores read from memory in the same seconds."
+      })
+  static final class Inference implements Callable<Integer> {
+    @Option(
+        names = "--weights",
+        split = ",",
+        paramLabel = "TYPE",
+        description = "fp32, bf16, int8, int4 (${DEFAULT-VALUE}).")
+    List<String> weights = List.of("fp32", "bf16", "int8", "int4");
+
+    @Option(
+        names = "--context",
+        split = ",",
+        paramLabel = "N",
+        description = "Tokens behind those that are timed (${DEFAULT-VALUE}).")
+    List<Integer> contexts = List.of(0, 4096);
+
+    @Option(
+        names = "--seconds",
+        paramLabel = "S",
+        description = "Of each measurement (${DEFAULT-VALUE}).")
+    double seconds = 3;
+
+    @Parameters(
+        arity = "0..*",
+        paramLabel = "MODEL",
+        description = "Presets, or llama-135m (llama-135m mamba-130m bmojo-130m).")
+    List<String> models = List.of("llama-135m", "mamba-130m", "bmojo-130m");
+
+    @Override
+    public Integer call() {
+      InferenceLab.run(models, weights, contexts, seconds);
       return ExitCode.OK;
     }
   }

@@ -45,6 +45,7 @@ final class BMojoLayout implements Layout {
       @Nullable Tokenizer tokenizer,
       @Nullable Optimizer optimizer,
       @Nullable TrainingState training) {
+    model.requireWhole("saving");
     if (tokenizer != null) tokenizer.requireFits(model.config().vocabulary());
     requireOurs(folder);
     AtomicFolder.replace(

@@ -168,6 +168,7 @@ final class ForeignLayout implements Layout {
 
   static String save(
       Path folder, LanguageModel model, @Nullable Tokenizer tokenizer, @Nullable JsonNode base) {
+    model.requireWhole("saving");
     String preferred = base == null ? "" : Architectures.nameIn(base);
     Architectures.Writing writing = Architectures.writing(model.config(), preferred);
     if (writing == null) {

@@ -6,12 +6,14 @@ import static org.bmojo.kernels.torch.Tensors.accumulated;
 import static org.bmojo.kernels.torch.Tensors.cat;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
+import org.bmojo.layer.Norm;
 import org.bmojo.layer.RotaryCache;
 import org.bmojo.layer.RotaryTable.Angles;
 import org.bmojo.tape.KernelOps;
@@ -293,6 +295,35 @@ public final class BMojo implements Names.Named {
             ? op.step(seen)
             : TwoQueries.step(op, seen, turn.apply(tape, fadingQ).value().squeeze(1));
     return p.output(tape, Var.constant(heads.unsqueeze(1))).value();
+  }
+
+  /** Whether {@link #plan} can say how a step is done. */
+  public boolean plans() {
+    if (retrieval != null || (ssm != null && !ssm.plans())) return false;
+    if (projections == null) return ssm != null;
+    return projections.plans() && (eidetic == null || eidetic.plans());
+  }
+
+  /** Whether a token at {@code position} changes long-term memory first, which no plan does. */
+  public boolean refreshesAt(long position) {
+    EideticConfig memory = projections == null ? null : projections.config().eidetic();
+    return memory != null && position % memory.chunk() == 0;
+  }
+
+  /**
+   * Adds to {@code plan} what {@link #step} does for one sequence.
+   *
+   * @param norm of the layer's input
+   * @param x (d) what the norm reads, and what the layer's output is added to
+   */
+  public void plan(TokenPlan plan, Norm norm, float[] x) {
+    Projections p = projections;
+    if (p != null) {
+      AttentionPlan.add(plan, norm, x, ssm, p, eidetic, config);
+    } else if (ssm != null) {
+      var bind = ssm.plan(plan, plan.normalised(norm, x), map -> plan.add(map, x, null));
+      plan.layer(state -> bind.accept(Objects.requireNonNull(state.ssm)));
+    }
   }
 
   /** Gives those sequences new sets that begin a chunk with their next token; most often none. */

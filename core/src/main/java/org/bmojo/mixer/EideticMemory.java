@@ -310,6 +310,16 @@ final class EideticMemory implements Names.Named {
     return shared ? gradients.sum(new long[] {2}, true, new ScalarTypeOptional()) : gradients;
   }
 
+  /** Whether {@link AttentionPlan} knows such a memory: scored by innovation, without a bar. */
+  boolean plans() {
+    boolean plain = config.threshold() == null && config.positions() != FarPositions.ABSOLUTE;
+    return plain && scorer instanceof InnovationScorer;
+  }
+
+  InnovationScorer innovation() {
+    return (InnovationScorer) scorer;
+  }
+
   EideticSelect.Rule rule() {
     return rule;
   }

@@ -67,6 +67,15 @@ final class InnovationScorer implements Scorer {
     return KernelOps.innovationScore(tape, x, predicted);
   }
 
+  /** The predictor's maps: d → r → d. */
+  Linear down() {
+    return down;
+  }
+
+  Linear up() {
+    return up;
+  }
+
   @Override
   public void name(Names names) {
     names.in("down", down).in("up", up);

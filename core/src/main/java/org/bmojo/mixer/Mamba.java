@@ -1,12 +1,22 @@
 package org.bmojo.mixer;
 
+import static org.bmojo.kernels.token.Products.To.set;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 import static org.bmojo.tape.Tape.inputs;
 import static org.bmojo.tape.Tape.keeping;
 
+import java.util.function.Consumer;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.cpu.MatrixRows;
+import org.bmojo.kernels.op.PackedMatrix;
 import org.bmojo.kernels.op.SelectiveScan;
+import org.bmojo.kernels.token.Convolve;
+import org.bmojo.kernels.token.Input;
+import org.bmojo.kernels.token.Place;
+import org.bmojo.kernels.token.Products;
+import org.bmojo.kernels.token.Scan;
+import org.bmojo.kernels.token.Stage;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
@@ -160,6 +170,57 @@ public final class Mamba implements Ssm {
                   own.scan.get());
       return scope.keep(outProj.forward(tape, Var.constant(y)).value());
     }
+  }
+
+  @Override
+  public boolean plans() {
+    boolean halves = channels % PackedMatrix.PANEL == 0;
+    return halves && inProj.bias() == null && outProj.bias() == null && stepNorm == null;
+  }
+
+  @Override
+  public Consumer<SsmState> plan(TokenPlan plan, float[] x, TokenPlan.End end, Stage... besides) {
+    float[] u = plan.vector(channels), z = plan.vector(channels), conv = plan.vector(channels);
+    float[] selected = plan.vector(rank + 2 * states), delta = plan.vector(channels);
+    float[] y = plan.vector(channels);
+    Place inputs = new Place(), state = new Place();
+    MatrixRows[] halves = plan.halves(inProj.weight());
+    var in =
+        new Products(
+            new Input.Plain(x, plan.width()), set(halves[0], null, u), set(halves[1], null, z));
+    plan.add(TokenPlan.beside(in, besides));
+    plan.add(
+        new Convolve(
+            u,
+            channels,
+            (int) convolution.weight().value().size(1),
+            plan.taps(convolution),
+            plan.numbers(convolution.bias(), channels),
+            inputs,
+            false,
+            conv));
+    plan.add(new Products(new Input.Plain(conv, channels), plan.set(xProj, selected)));
+    plan.add(new Products(new Input.Plain(selected, rank), plan.set(dtProj, delta)));
+    plan.add(
+        new Scan(
+            channels,
+            states,
+            conv,
+            z,
+            delta,
+            plan.numbers(dtBias, channels),
+            plan.rates(aLog),
+            selected,
+            rank,
+            plan.numbers(skip, channels),
+            state,
+            y));
+    plan.add(new Products(new Input.Plain(y, channels), end.of(outProj)));
+    return s -> {
+      State own = (State) s;
+      inputs.set(TokenPlan.inPlace(own.convolution));
+      state.set(TokenPlan.inPlace(own.scan));
+    };
   }
 
   /** Input of the convolution and gate, each (B, T, I). */

@@ -7,6 +7,7 @@ import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
+import org.bmojo.kernels.token.Attend;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.RotaryCache;
@@ -126,13 +127,23 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   }
 
   /**
-   * Becomes what {@link #tensors} told of another state of one sequence.
+   * Whether a part, by its name in {@link #tensors} or in a model's, is keys or values: these may
+   * be kept in fewer bits, since attention takes means of them.
+   */
+  public static boolean bearsRounding(String name) {
+    return name.matches("(.*\\.)?attention\\.((fading_)?[kv]\\.rows|eidetic\\.[kv])");
+  }
+
+  /**
+   * Becomes what {@link #tensors} told of another state of one sequence, in the same types but for
+   * keys and values, which may be narrower.
    *
    * @param position tokens it had read
    * @throws BadInput if it is no state of such a layer; this is unchanged then
    */
   public void fill(Map<String, Tensor> tensors, long position) {
     StateParts.of(this).fill(tensors, position);
+    if (batch() == 0) positions.append(Positions.start(1));
     positions.set(position);
   }
 
@@ -253,6 +264,19 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
         if (grown != 1) keys = keys.div(scalar(grown));
       }
       return new MemoryAttention.Stream(keys, v.before(start, rows));
+    }
+
+    /** Shows a plan where keys and values of the one sequence are, with room for its next token. */
+    void show(Attend.Stream window, Attend.@Nullable Stream fading, long position) {
+      if (config.window() == null) {
+        k.grow(position + 1);
+        v.grow(position + 1);
+      }
+      window.k().set(TokenPlan.inPlace(k.owned()));
+      window.v().set(TokenPlan.inPlace(v.owned()));
+      if (fading == null || fadingK == null || fadingV == null) return;
+      fading.k().set(TokenPlan.inPlace(fadingK.owned()));
+      fading.v().set(TokenPlan.inPlace(fadingV.owned()));
     }
 
     /** Takes the next token of each sequence, keys rotated. */

@@ -152,6 +152,44 @@ final class Projections implements Names.Named {
     return o.forward(tape, Ops.reshape(tape, heads, batch, tokens, -1));
   }
 
+  /** Whether {@link AttentionPlan} knows such a layer. */
+  boolean plans() {
+    return fadingQ == null && fadingKNorm == null;
+  }
+
+  /** The maps of a plan, by what they make. */
+  Linear queryMap() {
+    return q;
+  }
+
+  Linear keyMap() {
+    return k;
+  }
+
+  Linear valueMap() {
+    return v;
+  }
+
+  Linear fadingKeyMap() {
+    return fadingK == null ? k : fadingK;
+  }
+
+  Linear fadingValueMap() {
+    return fadingV == null ? v : fadingV;
+  }
+
+  Linear outputMap() {
+    return o;
+  }
+
+  @Nullable Norm queryNorm() {
+    return qNorm;
+  }
+
+  @Nullable Norm keyNorm() {
+    return kNorm;
+  }
+
   @Override
   public void name(Names names) {
     names

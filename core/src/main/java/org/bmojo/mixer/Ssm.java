@@ -1,5 +1,7 @@
 package org.bmojo.mixer;
 
+import java.util.function.Consumer;
+import org.bmojo.kernels.token.Stage;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
@@ -44,4 +46,21 @@ interface Ssm extends Names.Named {
    * @return (B, 1, d)
    */
   Tensor step(Tensor x, SsmState state);
+
+  /** Whether {@link #plan} can say how. */
+  default boolean plans() {
+    return false;
+  }
+
+  /**
+   * Adds what {@link #step} does to a plan for a batch of one.
+   *
+   * @param x the layer's input
+   * @param end where its output goes
+   * @param besides stages that need x alone, to run beside the first
+   * @return is told of each state before the plan runs
+   */
+  default Consumer<SsmState> plan(TokenPlan plan, float[] x, TokenPlan.End end, Stage... besides) {
+    throw new IllegalStateException("a layer without a plan");
+  }
 }

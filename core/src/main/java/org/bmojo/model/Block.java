@@ -1,5 +1,7 @@
 package org.bmojo.model;
 
+import org.bmojo.kernels.token.Input;
+import org.bmojo.kernels.token.Products;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Experts;
 import org.bmojo.layer.Initializer;
@@ -9,6 +11,7 @@ import org.bmojo.layer.Norm;
 import org.bmojo.mixer.BMojo;
 import org.bmojo.mixer.MixerState;
 import org.bmojo.mixer.Packing;
+import org.bmojo.mixer.TokenPlan;
 import org.bmojo.model.BlockConfig.ExpertsConfig;
 import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
@@ -60,6 +63,22 @@ final class Block implements Names.Named {
       Tensor mixed = mixer.step(mixerNorm.forward(tape, Var.constant(x)).value(), state);
       return scope.keep(perceive(tape, Var.constant(x.add(mixed))).value());
     }
+  }
+
+  /** Whether {@link #plan} can say how a step is done. */
+  boolean plans() {
+    return experts == null && mixer.plans();
+  }
+
+  /** Adds to {@code plan} what {@link #step} does to {@code x} (d) of one sequence. */
+  void plan(TokenPlan plan, float[] x) {
+    mixer.plan(plan, mixerNorm, x);
+    if (mlpNorm == null || mlp == null) return;
+    int inner = (int) mlp.gate().weight().value().size(0);
+    float[] gate = plan.vector(inner), up = plan.vector(inner);
+    plan.add(
+        new Products(plan.normed(mlpNorm, x), plan.set(mlp.gate(), gate), plan.set(mlp.up(), up)));
+    plan.add(new Products(new Input.Gated(gate, up, inner), plan.add(mlp.down(), x, null)));
   }
 
   private Var perceive(Tape tape, Var x) {

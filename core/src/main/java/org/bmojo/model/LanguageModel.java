@@ -9,6 +9,8 @@ import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
+import org.bmojo.kernels.op.PackedMatrix;
+import org.bmojo.kernels.op.PackedMatrix.Format;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
@@ -31,11 +33,17 @@ import org.jspecify.annotations.Nullable;
 
 /** Token ids in, logits of the next token out. */
 public final class LanguageModel implements Trainable, Names.Named, AutoCloseable {
+  /** Maps that pass through fewer numbers than this are not worth quantising, and feel it most. */
+  private static final long LOW_RANK = 128;
+
   private final ModelConfig config;
   private final Parameter embedding; // (V, d)
   private final List<Block> blocks = new ArrayList<>();
   private final Norm norm;
   private final @Nullable Parameter head; // (V, d); null where tied
+  private @Nullable PackedMatrix packedHead;
+  private @Nullable TokenStep tokenStep;
+  private boolean planned; // whether tokenStep says what there is
   private boolean recompute;
 
   private LanguageModel(ModelConfig config, Initializer init) {
@@ -102,8 +110,69 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public void place(Placement placement, boolean trained) {
     if (placement.isDefault()) return; // Where models are made.
+    forgetPlan();
     Device device = placement.libtorch();
     parameters().values().forEach(p -> p.place(device, placement.type(), trained));
+  }
+
+  /**
+   * Keeps the matrices in fewer bits from now on, for inference on the CPU. Maps of low rank stay
+   * bfloat16, gains, biases, decay rates and the rows of the embedding as they are. After this the
+   * model can neither be trained nor saved.
+   *
+   * @throws BadInput if the weights are on a GPU, or packed already
+   */
+  public void pack(Format format) {
+    if (format == Format.FP32) return;
+    if (packedHead != null || !device().is_cpu()) {
+      throw new BadInput(
+          "weights in " + format + " of a model that is on a GPU or packed already",
+          "expected a model on the CPU as it was loaded",
+          "Use --device cpu, or --precision bf16 on a GPU");
+    }
+    forgetPlan();
+    for (Parameter p : parameters().values()) {
+      if (p == embedding || p.value().dim() != 2 || !p.decays()) continue;
+      boolean low = Math.min(p.value().size(0), p.value().size(1)) < LOW_RANK;
+      p.pack(low && p != head ? Format.BF16 : format);
+    }
+    packedHead =
+        head == null ? PackedMatrix.of(embedding.value(), format).retained() : head.packed();
+  }
+
+  /** Whether {@link #pack} has taken the weights away. */
+  public boolean isPacked() {
+    return packedHead != null;
+  }
+
+  /** Bytes of all weights that a token's step reads. */
+  public long stepBytes() {
+    long bytes = 0;
+    for (Parameter p : parameters().values()) {
+      PackedMatrix packed = p == headWeight() ? packedHead : p.packed();
+      boolean looked = p == embedding && head != null;
+      if (packed != null) bytes += packed.bytes();
+      else if (!looked) bytes += p.value().numel() * p.value().element_size();
+    }
+    return bytes;
+  }
+
+  /**
+   * Refuses a packed model.
+   *
+   * @param purpose what somebody is about to do with it
+   */
+  public void requireWhole(String purpose) {
+    if (packedHead == null) return;
+    throw new BadInput(
+        purpose + " a model whose weights are packed in " + packedHead.format(),
+        "expected the weights themselves",
+        "Load it without --weights");
+  }
+
+  /** The packed form of the head; null for a model that is not packed. */
+  public @Nullable PackedMatrix packedHead() {
+    return packedHead;
   }
 
   /**
@@ -116,6 +185,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
 
   /** Shortens windows to a share of their length for the passes that follow; 1 for their own. */
   void narrowWindows(double share) {
+    forgetPlan();
     blocks.forEach(block -> block.mixer.narrowWindow(share));
   }
 
@@ -154,6 +224,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
           "expected the same " + own.size(),
           "Leave --model out, or change only what has no weights");
     }
+    forgetPlan();
     try (Scope _ = new Scope()) {
       own.forEach((name, p) -> {
         Parameter from = given.get(name);
@@ -209,6 +280,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @param begin as {@link Batch#begin} tells; null for one document a row
    */
   public Var hidden(Tape tape, Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
+    if (tape.isRecording()) forgetPlan();
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
       Packing packing = begin == null ? null : Packing.of(there(begin, ScalarType.Int));
@@ -261,7 +333,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, begin, state).value();
-      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+      return scope.keep(project(hidden));
     }
   }
 
@@ -270,7 +342,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, state).value().select(1, ids.size(1) - 1);
-      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+      return scope.keep(project(hidden));
     }
   }
 
@@ -285,7 +357,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, state).value().reshape(-1, config.width());
       Tensor asked = hidden.index_select(0, there(rows)); // (K, d)
-      return scope.keep(accumulated(asked.matmul(headWeight().value().t())));
+      return scope.keep(project(asked));
     }
   }
 
@@ -296,6 +368,8 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @return logits of the next token, (B, V)
    */
   public Tensor step(Tensor ids, ModelState state) {
+    TokenStep quick = ids.numel() == 1 ? tokenStep() : null;
+    if (quick != null && quick.serves(state)) return quick.step(ids, state);
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor x = embed(tape, ids).value(); // (B, 1, d)
@@ -303,8 +377,26 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
         x = blocks.get(i).step(x, state.layers().get(i));
       }
       Tensor hidden = norm.forward(tape, Var.constant(x)).value().select(1, 0);
-      return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
+      return scope.keep(project(hidden));
     }
+  }
+
+  /** The program for one sequence's tokens; null where there is none for such a model. */
+  synchronized @Nullable TokenStep tokenStep() {
+    TokenStep made = tokenStep;
+    if (planned && (made == null || made.isCurrent())) return made;
+    planned = true;
+    tokenStep =
+        device().is_cpu()
+            ? TokenStep.of(this, embedding, blocks, norm, headWeight(), packedHead)
+            : null;
+    return tokenStep;
+  }
+
+  /** Weights change, or are about to: what was made of their numbers is forgotten. */
+  private synchronized void forgetPlan() {
+    planned = false;
+    tokenStep = null;
   }
 
   /**
@@ -349,14 +441,27 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       Tensor losses =
           Kernels.of(rows)
               .linearCrossEntropy()
-              .forward(rows, headWeight().value(), there(batch.targets().reshape(-1)), 1, false)
+              .forward(rows, wholeHead(), there(batch.targets().reshape(-1)), 1, false)
               .losses();
       return scope.keep(losses.reshape(batch.ids().size(0), batch.ids().size(1)));
     }
   }
 
+  /** (…, d) → logits (…, V), float32 or float64. */
+  private Tensor project(Tensor hidden) {
+    PackedMatrix packed = packedHead;
+    if (packed != null)
+      return accumulated(Kernels.of(hidden).packedLinear().forward(hidden, packed));
+    return accumulated(hidden.matmul(headWeight().value().t()));
+  }
+
   private Parameter headWeight() {
     return head == null ? embedding : head;
+  }
+
+  /** The head's numbers, unpacked if need be. */
+  private Tensor wholeHead() {
+    return packedHead == null ? headWeight().value() : packedHead.unpacked();
   }
 
   private Var embed(Tape tape, Tensor ids) {
@@ -402,6 +507,9 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   /** Frees the weights. */
   @Override
   public void close() {
+    forgetPlan();
     parameters().values().forEach(Parameter::close);
+    if (packedHead != null && head == null) packedHead.close();
+    packedHead = null;
   }
 }

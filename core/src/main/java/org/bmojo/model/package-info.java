@@ -1,7 +1,7 @@
 /**
  * A language model: embedding, blocks of norm–mixer–norm–perceptron, final norm, output head.
  * {@link org.bmojo.model.ModelConfig} says which; {@link org.bmojo.model.Presets} has the usual
- * ones.
+ * ones. One sequence's token on the CPU takes a shorter way, which computes the same.
  */
 @NullMarked
 package org.bmojo.model;

@@ -8,6 +8,9 @@ import static org.bmojo.tape.Tape.inputs;
 import static org.bmojo.tape.Tape.keeping;
 
 import java.util.Arrays;
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.PackedMatrix;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
@@ -58,6 +61,8 @@ public final class Ops {
    * @param bias (out), or null
    */
   public static Var linear(Tape tape, Var x, Var weight, @Nullable Var bias) {
+    PackedMatrix packed = weight instanceof Parameter p ? p.packed() : null;
+    if (packed != null) return packedLinear(tape, x, packed, bias);
     try (Scope scope = new Scope()) {
       Tensor input = x.value(), w = weight.value();
       Tensor product = input.matmul(w.t());
@@ -84,6 +89,12 @@ public final class Ops {
    * their joint output.
    */
   public static Var linearRows(Tape tape, Var x, Parameter weight, long from, long count) {
+    PackedMatrix packed = weight.packed();
+    if (packed != null && packed.cutsAt(from) && packed.cutsAt(count)) {
+      return packedLinear(tape, x, packed.rows(from, count), null);
+    } else if (packed != null) {
+      return columns(tape, packedLinear(tape, x, packed, null), from, count);
+    }
     try (Scope scope = new Scope()) {
       Tensor input = x.value();
       Tensor w = scope.keep(weight.value().narrow(0, from, count));
@@ -96,6 +107,19 @@ public final class Ops {
             Tensor rows = dy.reshape(-1, count);
             weight.addGradientProduct(from, rows.t(), input.reshape(-1, w.size(1)));
           });
+    }
+  }
+
+  private static Var packedLinear(Tape tape, Var x, PackedMatrix weight, @Nullable Var bias) {
+    if (tape.isRecording()) {
+      throw new BadInput(
+          "training with weights in " + weight.format(),
+          "expected them as they were loaded",
+          "Leave --weights out");
+    }
+    try (Scope scope = new Scope()) {
+      Tensor y = Kernels.of(x.value()).packedLinear().forward(x.value(), weight);
+      return Var.constant(scope.keep(bias == null ? y : y.add(as(bias.value(), y))));
     }
   }
 

@@ -4,6 +4,8 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
 import java.util.Arrays;
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.op.PackedMatrix;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Device;
@@ -23,6 +25,7 @@ public final class Parameter extends Var implements AutoCloseable {
   private final boolean decays;
   private @Nullable Tensor master; // null where the value is its own
   private @Nullable Tensor buffer;
+  private @Nullable PackedMatrix packed;
   private boolean cleared = true;
   private boolean borrowed;
 
@@ -161,6 +164,30 @@ public final class Parameter extends Var implements AutoCloseable {
     borrowed = false;
   }
 
+  /**
+   * Keeps the matrix packed only, for inference: {@link #packed} is what to multiply by from now
+   * on. The value keeps its shape but holds no number, so that a use of it by mistake shows.
+   */
+  public void pack(PackedMatrix.Format format) {
+    if (packed != null || buffer != null || master != null || !value().is_cpu()) {
+      throw new BadInput(
+          "a weight that is packed, trained or on a GPU already",
+          "expected one on the CPU as it was loaded",
+          "Load the model anew, and give --weights there");
+    }
+    try (Scope _ = new Scope()) {
+      packed = PackedMatrix.of(value(), format).retained();
+      Tensor nothing = zeros(value(), 1, 1).fill_(scalar(Double.NaN));
+      replace(nothing.expand(Shapes.of(value())));
+    }
+    borrowed = true;
+  }
+
+  /** What to multiply by instead of the value; null in most models. */
+  public @Nullable PackedMatrix packed() {
+    return packed;
+  }
+
   private void replace(Tensor next) {
     next.retainReference();
     value().releaseReference();
@@ -219,6 +246,8 @@ public final class Parameter extends Var implements AutoCloseable {
     buffer = null;
     if (master != null) master.releaseReference();
     master = null;
+    if (packed != null) packed.close();
+    packed = null;
     value().releaseReference();
   }
 }

@@ -7,6 +7,7 @@ import org.bmojo.kernels.cpu.CpuEideticSelect;
 import org.bmojo.kernels.cpu.CpuInnovationScore;
 import org.bmojo.kernels.cpu.CpuLinearCrossEntropy;
 import org.bmojo.kernels.cpu.CpuMemoryAttention;
+import org.bmojo.kernels.cpu.CpuPackedLinear;
 import org.bmojo.kernels.cpu.CpuRmsNorm;
 import org.bmojo.kernels.cpu.CpuRotary;
 import org.bmojo.kernels.cpu.CpuSelectiveScan;
@@ -31,6 +32,7 @@ import org.bmojo.kernels.op.GatedRidge;
 import org.bmojo.kernels.op.InnovationScore;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
+import org.bmojo.kernels.op.PackedLinear;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
 import org.bmojo.kernels.op.SelectiveScan;
@@ -45,6 +47,7 @@ import org.bmojo.kernels.reference.ReferenceGatedRidge;
 import org.bmojo.kernels.reference.ReferenceInnovationScore;
 import org.bmojo.kernels.reference.ReferenceLinearCrossEntropy;
 import org.bmojo.kernels.reference.ReferenceMemoryAttention;
+import org.bmojo.kernels.reference.ReferencePackedLinear;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
@@ -69,7 +72,8 @@ public record Kernels(
     AdamW adamW,
     Ssd ssd,
     GatedDelta gatedDelta,
-    GatedRidge gatedRidge) {
+    GatedRidge gatedRidge,
+    PackedLinear packedLinear) {
 
   /** libtorch compositions: every type, every device. */
   public static final Kernels REFERENCE =
@@ -88,7 +92,8 @@ public record Kernels(
           new ReferenceAdamW(),
           new ReferenceSsd(),
           new ReferenceGatedDelta(),
-          new ReferenceGatedRidge());
+          new ReferenceGatedRidge(),
+          new ReferencePackedLinear());
 
   private static final Picker PICKER = Picker.ofThisJvm();
 
@@ -149,7 +154,8 @@ public record Kernels(
             new CudaAdamW(),
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
-            REFERENCE.gatedRidge);
+            REFERENCE.gatedRidge,
+            REFERENCE.packedLinear);
   }
 
   /** Made when first asked for: its classes need a module that may be missing. */
@@ -170,6 +176,7 @@ public record Kernels(
             new CpuAdamW(),
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
-            REFERENCE.gatedRidge);
+            REFERENCE.gatedRidge,
+            new CpuPackedLinear());
   }
 }

@@ -15,7 +15,7 @@ import jdk.incubator.vector.VectorShuffle;
  * one by halves: lanes are exchanged between two vectors, which are then added. That takes about
  * four operations a vector, and the order of the additions is always the same.
  */
-final class LaneSums {
+public final class LaneSums {
   private static final int STEPS = Integer.numberOfTrailingZeros(LANES);
 
   /** For each step the lanes that take the second vector's sums, and the exchange of halves. */
@@ -41,12 +41,17 @@ final class LaneSums {
    * @param vectors one after another, {@code count} rounded up to whole vectors; overwritten
    * @param sums the same number of floats
    */
-  static void of(float[] vectors, int count, float[] sums) {
+  public static void of(float[] vectors, int count, float[] sums) {
+    of(vectors, 0, count, sums, 0);
+  }
+
+  /** The same of vectors from {@code from} on, to {@code sums[at]} and following. */
+  public static void of(float[] vectors, int from, int count, float[] sums, int at) {
     for (int k = 0; k < count; k += LANES) {
       for (int step = 0; step < STEPS; step++) {
-        fold(vectors, k, LANES >> (step + 1), UPPER.get(step), SWAP.get(step));
+        fold(vectors, from + k * LANES, LANES >> (step + 1), UPPER.get(step), SWAP.get(step));
       }
-      load(vectors, k * LANES).intoArray(sums, k);
+      load(vectors, from + k * LANES).intoArray(sums, at + k);
     }
   }
 
@@ -54,7 +59,7 @@ final class LaneSums {
   private static void fold(
       float[] vectors, int first, int half, VectorMask<Float> upper, VectorShuffle<Float> swap) {
     for (int j = 0; j < half; j++) {
-      int at = (first + j) * LANES;
+      int at = first + j * LANES;
       FloatVector a = load(vectors, at), b = load(vectors, at + half * LANES);
       a.blend(b, upper).add(b.blend(a, upper).rearrange(swap)).intoArray(vectors, at);
     }

@@ -6,41 +6,41 @@ import jdk.incubator.vector.VectorSpecies;
 import org.bmojo.kernels.torch.Floats;
 
 /** The machine's widest vector of floats, and its loads and stores, whole or cut short. */
-final class Lanes {
+public final class Lanes {
   /** 16 lanes with AVX-512, 8 with AVX2, 4 with NEON. */
-  static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+  public static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
 
   /** How many floats a vector has. */
-  static final int LANES = SPECIES.length();
+  public static final int LANES = SPECIES.length();
 
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   private Lanes() {}
 
   /** {@code count} rounded up to whole vectors. */
-  static int padded(int count) {
+  public static int padded(int count) {
     return (count + LANES - 1) / LANES * LANES;
   }
 
   /** Elements from {@code index} on, zero from the {@code count}-th on. */
-  static FloatVector load(Floats from, long index, int count) {
+  public static FloatVector load(Floats from, long index, int count) {
     if (count >= LANES) return load(from, index);
     var mask = SPECIES.indexInRange(0, count);
     return FloatVector.fromMemorySegment(SPECIES, from.memory(), index * Float.BYTES, ORDER, mask);
   }
 
   /** A whole vector from {@code index} on. */
-  static FloatVector load(Floats from, long index) {
+  public static FloatVector load(Floats from, long index) {
     return FloatVector.fromMemorySegment(SPECIES, from.memory(), index * Float.BYTES, ORDER);
   }
 
   /** A whole vector from an array. */
-  static FloatVector load(float[] from, int index) {
+  public static FloatVector load(float[] from, int index) {
     return FloatVector.fromArray(SPECIES, from, index);
   }
 
   /** Writes the first {@code count} lanes. */
-  static void store(FloatVector v, Floats to, long index, int count) {
+  public static void store(FloatVector v, Floats to, long index, int count) {
     if (count >= LANES) {
       store(v, to, index);
     } else {
@@ -50,12 +50,12 @@ final class Lanes {
   }
 
   /** Writes a whole vector. */
-  static void store(FloatVector v, Floats to, long index) {
+  public static void store(FloatVector v, Floats to, long index) {
     v.intoMemorySegment(to.memory(), index * Float.BYTES, ORDER);
   }
 
   /** The same number in every lane. */
-  static FloatVector all(float value) {
+  public static FloatVector all(float value) {
     return FloatVector.broadcast(SPECIES, value);
   }
 
@@ -65,7 +65,7 @@ final class Lanes {
    *
    * @param lanes room for one vector
    */
-  static float sum(FloatVector v, float[] lanes) {
+  public static float sum(FloatVector v, float[] lanes) {
     v.intoArray(lanes, 0);
     for (int half = LANES / 2; half > 0; half /= 2) {
       for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];

@@ -10,8 +10,8 @@ import jdk.incubator.vector.VectorOperators;
  * polynomials because they inline into the loops around them, where a call of the platform's vector
  * library would spill every register.
  */
-final class VectorMath {
-  static final float LOG2_E = 1.442695040888963f;
+public final class VectorMath {
+  public static final float LOG2_E = 1.442695040888963f;
 
   /** What log₂e lost to float32. */
   private static final float LOG2_E_REST = 1.925963033500e-8f;
@@ -28,14 +28,14 @@ final class VectorMath {
    * <p>x = k + f with |f| ≤ ½; 2ᶠ by the minimax polynomial of degree 6 through 1 (relative error
    * 2e-9, so that rounding is all there is); k goes into the exponent bits.
    */
-  static FloatVector exp2(FloatVector x) {
+  public static FloatVector exp2(FloatVector x) {
     FloatVector bounded = x.max(-126f);
     FloatVector shifted = bounded.add(ROUNDER);
     return scaled(bounded.sub(shifted.sub(ROUNDER)), shifted);
   }
 
   /** eˣ, for x ≤ 88. The product with log₂e is kept to more digits than a float has. */
-  static FloatVector exp(FloatVector x) {
+  public static FloatVector exp(FloatVector x) {
     FloatVector bounded = x.max(-87f);
     FloatVector shifted = bounded.fma(all(LOG2_E), all(ROUNDER));
     FloatVector fraction = bounded.fma(all(LOG2_E), shifted.sub(ROUNDER).neg());
@@ -56,7 +56,7 @@ final class VectorMath {
   }
 
   /** 1 / (1 + e⁻ˣ). */
-  static FloatVector sigmoid(FloatVector x) {
+  public static FloatVector sigmoid(FloatVector x) {
     // Of e^−|x|, which cannot overflow: σ(x) = 1/(1+e) or e/(1+e).
     FloatVector e = exp(x.abs().neg());
     FloatVector numerator = all(1f).blend(e, x.lt(0f));
@@ -68,7 +68,7 @@ final class VectorMath {
    * artanh s = 2s + s³·p(s²), and 2s = e − e·s: so all but e is small, and what a small result
    * loses is what e has lost.
    */
-  static FloatVector softplus(FloatVector x) {
+  public static FloatVector softplus(FloatVector x) {
     FloatVector e = exp(x.abs().neg());
     FloatVector s = e.div(e.add(2f));
     FloatVector w = s.mul(s);
