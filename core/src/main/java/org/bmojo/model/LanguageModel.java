@@ -278,6 +278,16 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     }
   }
 
+  @Override
+  public void check(Batch batch) {
+    refuseForeignIds(batch.ids());
+  }
+
+  @Override
+  public boolean repeats() {
+    return true;
+  }
+
   /**
    * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
    * their own are added to the tape, and join in {@link Tape#backward}.
