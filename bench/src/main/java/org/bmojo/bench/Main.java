@@ -75,7 +75,7 @@ public final class Main implements Runnable {
     @Option(names = "--profile", description = "What the GPU did, kernel by kernel (CUPTI).")
     boolean profile;
 
-    @Option(names = "--graph", description = "Launch each step as one CUDA graph.")
+    @Option(names = "--graph", description = "Besides, each step as one CUDA graph.")
     boolean graph;
 
     @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")

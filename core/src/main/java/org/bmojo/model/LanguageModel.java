@@ -9,6 +9,7 @@ import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
@@ -349,6 +350,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private Tensor there(Tensor ids) {
     Device device = device();
     if (ids.device().equals(device)) return ids;
+    Recording.refuse("a copy of ids from the host");
     Tensor from = ids.device().is_cpu() && device.is_cuda() ? ids.pin_memory() : ids;
     return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
   }

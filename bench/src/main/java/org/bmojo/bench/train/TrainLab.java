@@ -36,8 +36,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A step's time is what passes between the ends of two steps while the next ones are queued, as
  * in a run; the median of {@value #STEPS} after {@value #WARM}. Beside it stands how long the
  * thread that queues the work was busy, and how long the GPU needs for a step that was queued
- * before it began: the step's time is about the larger one. With {@code --graph} steps are launched
- * as CUDA graphs.
+ * before it began: the step's time is about the larger one. With {@code --graph} a second line has
+ * the same with each step launched as one CUDA graph.
  *
  * <p>Started as one of several processes ({@code RANK}, {@code WORLD_SIZE}, {@code LOCAL_RANK},
  * {@code MASTER_ADDR}, {@code MASTER_PORT}) it trains with the others, each on a batch of that
@@ -48,6 +48,9 @@ public final class TrainLab {
 
   /** The step whose time on the GPU is taken, and for how long it is held up. */
   private static final int HELD = WARM + STEPS + 1, HOLD_MS = 300;
+
+  /** System property: prints stack traces of what went wrong. */
+  private static final String TRACE_PROPERTY = "bmojo.trace";
 
   private static final int PROFILED = WARM + STEPS - 4;
 
@@ -72,7 +75,7 @@ public final class TrainLab {
    * @param shape {@code BxT}
    * @param families none for all
    * @param profile whether to say what the GPU did in the last steps, kernel by kernel
-   * @param graphs whether steps are launched as CUDA graphs
+   * @param graphs whether to time steps as CUDA graphs besides
    */
   public static void run(
       String size, String shape, List<String> families, boolean profile, boolean graphs) {
@@ -87,7 +90,7 @@ public final class TrainLab {
     if (placement.libtorch().is_cuda()) Gpu.ask(placement.libtorch().index()); // now the current
     if (ranks.isFirst()) {
       System.out.printf(
-          "%-12s %13s %8s %8s %8s %9s %9s %8s%n",
+          "%-16s %13s %8s %8s %8s %9s %9s %8s%n",
           "model", "parameters", "ms", "host ms", "gpu ms", "tokens/s", "loss", "peak GB");
     }
     try (Group group =
@@ -114,48 +117,54 @@ public final class TrainLab {
   }
 
   private void time(String name, ModelConfig config, int batch, int context) {
-    Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, HELD);
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
-      if (gpu) {
-        model.place(placement, true);
-        torch_cuda.getAllocator().resetPeakStats(placement.libtorch().index());
-      }
-      Watch watch;
-      try (Trainer trainer =
-              new Trainer(model, Optimizer.Settings.STANDARD, schedule, Guard.STANDARD, group);
-          GpuTimer timer = gpu ? new GpuTimer() : null) {
-        if (graphs) trainer.recordUpdates();
-        Batch data = random(batch, context, ranks.rank());
-        watch = new Watch(timer);
-        trainer.run(
-            number -> {
-              if (number == HELD && timer != null) timer.start(HOLD_MS);
-              return List.of(data);
-            },
-            watch);
-        watch.printProfile();
-      }
-      if (!ranks.isFirst()) return;
-      double median = watch.median();
-      System.out.printf(
-          "%-12s %,13d %8.1f %8.1f %8s %,9.0f %9.4f %8.1f%n",
-          name,
-          model.parameterCount(),
-          median,
-          watch.hostMillis(),
-          gpu ? String.format(Locale.ROOT, "%.1f", watch.gpuMillis) : "-",
-          ranks.size() * batch * (double) context / median * 1e3,
-          watch.loss,
-          gpu ? peakBytes() / 1e9 : Double.NaN);
+      if (gpu) model.place(placement, true);
+      time(name, model, random(batch, context, ranks.rank()), false);
+      if (graphs) time(name + " graph", model, random(batch, context, ranks.rank()), true);
     } catch (LostRankException e) {
       throw e;
     } catch (RuntimeException e) {
       if (ranks.areMany()) throw e; // The others are waiting.
-      System.out.printf("%-12s %s%n", name, e.getMessage());
+      System.out.printf("%-16s %s%n", name, e.getMessage());
+      if (System.getProperty(TRACE_PROPERTY) != null) e.printStackTrace(System.out);
     } finally {
       if (gpu) torch_cuda.getAllocator().emptyCache();
     }
+  }
+
+  private void time(String name, LanguageModel model, Batch data, boolean graph) {
+    Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, HELD);
+    if (gpu) {
+      torch_cuda.getAllocator().emptyCache();
+      torch_cuda.getAllocator().resetPeakStats(placement.libtorch().index());
+    }
+    Watch watch;
+    try (Trainer trainer =
+            new Trainer(model, Optimizer.Settings.STANDARD, schedule, Guard.STANDARD, group);
+        GpuTimer timer = gpu ? new GpuTimer() : null) {
+      if (graph) trainer.recordUpdates();
+      watch = new Watch(timer);
+      trainer.run(
+          number -> {
+            if (number == HELD && timer != null) timer.start(HOLD_MS);
+            return List.of(data);
+          },
+          watch);
+      watch.printProfile();
+    }
+    if (!ranks.isFirst()) return;
+    double median = watch.median();
+    System.out.printf(
+        "%-16s %,13d %8.1f %8.1f %8s %,9.0f %9.4f %8.1f%n",
+        name,
+        model.parameterCount(),
+        median,
+        watch.hostMillis(),
+        gpu ? String.format(Locale.ROOT, "%.1f", watch.gpuMillis) : "-",
+        ranks.size() * data.tokens() / median * 1e3,
+        watch.loss,
+        gpu ? peakBytes() / 1e9 : Double.NaN);
   }
 
   /** Takes the times of a run's steps. */
