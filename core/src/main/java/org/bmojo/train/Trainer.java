@@ -263,8 +263,7 @@ public final class Trainer implements AutoCloseable {
     return recorded;
   }
 
-  private Later queue(
-      List<Batch> batches, double ours, double rate, double limit, boolean end) {
+  private Later queue(List<Batch> batches, double ours, double rate, double limit, boolean end) {
     Tensor loss = passes(batches, ours);
     Tensor norm = optimizer.gradientNorm();
     Tensor asked = torch.full_like(loss, scalar(end ? 1 : 0));

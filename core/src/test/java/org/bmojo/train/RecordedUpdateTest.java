@@ -224,11 +224,7 @@ final class RecordedUpdateTest {
   }
 
   private static Batch unlabelled(Batch batch, int count) {
-    batch
-        .targets()
-        .narrow(0, 0, 1)
-        .narrow(1, 0, count)
-        .fill_(scalar(LinearCrossEntropy.IGNORED));
+    batch.targets().narrow(0, 0, 1).narrow(1, 0, count).fill_(scalar(LinearCrossEntropy.IGNORED));
     return new Batch(batch.ids(), batch.targets(), batch.tokens() - count);
   }
 }
