@@ -115,7 +115,10 @@ final class RecordedUpdateTest {
             switch ((int) (number % 6)) {
               case 4 -> List.of(batch(number, 3, 63), batch(-number, 3, 63));
               case 5 -> List.of(unlabelled(batch(number, 4, 63), 20), batch(number, 2, 207));
-              default -> List.of(number == 25 ? noise(4, 63) : easy(4, 63), easy(2, 207));
+              default ->
+                  number == 25
+                      ? List.of(noise(4, 63), noise(2, 207))
+                      : List.of(easy(4, 63), easy(2, 207));
             };
     Result recorded = run("bmojo-small", gpu, data, 2), plain = run("bmojo-small", gpu, data, -1);
     assertThat(recorded).isEqualTo(plain);
