@@ -11,6 +11,7 @@ import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.PackedMatrix;
 import org.bmojo.kernels.op.PackedMatrix.Format;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
@@ -399,6 +400,16 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     tokenStep = null;
   }
 
+  @Override
+  public void check(Batch batch) {
+    refuseForeignIds(batch.ids());
+  }
+
+  @Override
+  public boolean repeats() {
+    return true;
+  }
+
   /**
    * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
    * their own are added to the tape, and join in {@link Tape#backward}.
@@ -477,6 +488,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private Tensor there(Tensor numbers, ScalarType type) {
     Device device = device();
     if (numbers.device().equals(device)) return numbers;
+    Recording.refuse("a copy of ids from the host");
     Tensor from = numbers.device().is_cpu() && device.is_cuda() ? numbers.pin_memory() : numbers;
     return from.to(device, type, true, false, new MemoryFormatOptional());
   }
