@@ -1,0 +1,89 @@
+package org.bmojo.kernels.cuda;
+
+import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.cuda.DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair;
+import org.bytedeco.pytorch.cuda.MemPool;
+import org.bytedeco.pytorch.cuda.StreamFilter;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch_cuda;
+
+/**
+ * A pool of libtorch's allocator for what a {@link Graph} makes: between {@link #begin} and {@link
+ * #end} everything asked for on the stream comes from it, and what is freed there is handed out
+ * only there again. So replays find their memory as the recording left it, whatever else runs.
+ */
+final class GraphMemory implements AutoCloseable {
+  /**
+   * Says which streams' memory comes from the pool that is being filled. There is one: JavaCPP has
+   * but ten callbacks of a kind.
+   */
+  private static final class Filter extends StreamFilter {
+    static final Filter ONE = new Filter();
+
+    /** Address of the stream that is being captured; 0 for none. */
+    volatile long capturing;
+
+    volatile boolean asked;
+
+    private Filter() {
+      retainReference();
+    }
+
+    @Override
+    public boolean call(Pointer stream) {
+      boolean ours = stream != null && stream.address() == capturing;
+      asked |= ours;
+      return ours;
+    }
+  }
+
+  private final byte device;
+  private final long stream;
+
+  /** Two 64-bit numbers, whatever the name says: JavaCPP takes any pair of theirs for this one. */
+  private final DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair id;
+
+  private boolean known;
+
+  /** Gives unused memory back, and names a pool for that stream. */
+  GraphMemory(org.bmojo.kernels.cuda.Device device, CUstream_st stream) {
+    this.device = (byte) device.index();
+    this.stream = stream.address();
+    torch_cuda.getAllocator().emptyCache();
+    id = MemPool.graph_pool_handle().retainReference();
+  }
+
+  /** From now on memory for the stream comes from the pool. */
+  void begin() {
+    Filter filter = Filter.ONE;
+    filter.asked = false;
+    filter.capturing = stream;
+    torch_cuda.getAllocator().beginAllocateToPool(device, id, filter);
+    known = true;
+    try (Scope scope = new Scope()) {
+      TensorOptions here = new TensorOptions(new Device(torch.DeviceType.CUDA, device));
+      torch.empty(new long[] {1}, here, null);
+    }
+    if (!filter.asked) {
+      end();
+      throw new IllegalStateException("libtorch's allocator keeps no memory for a CUDA graph");
+    }
+  }
+
+  /** From now on it does not. */
+  void end() {
+    torch_cuda.getAllocator().endAllocateToPool(device, id);
+    Filter.ONE.capturing = 0;
+  }
+
+  /** Lets the allocator give the pool's memory back when it needs some and nothing uses this. */
+  @Override
+  public void close() {
+    if (known) torch_cuda.getAllocator().releasePool(device, id);
+    id.releaseReference();
+  }
+}
