@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class Block implements Names.Named {
   final Norm mixerNorm;
   final BMojo mixer;
-  private final @Nullable Norm mlpNorm;
-  private final @Nullable Mlp mlp;
+  final @Nullable Norm mlpNorm;
+  final @Nullable Mlp mlp;
   private final @Nullable Experts experts;
 
   Block(BlockConfig config, int width, double eps, Initializer init) {

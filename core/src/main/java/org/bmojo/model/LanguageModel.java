@@ -31,9 +31,9 @@ import org.jspecify.annotations.Nullable;
 /** Token ids in, logits of the next token out. */
 public final class LanguageModel implements Trainable, Names.Named, AutoCloseable {
   private final ModelConfig config;
-  private final Parameter embedding; // (V, d)
-  private final List<Block> blocks = new ArrayList<>();
-  private final Norm norm;
+  final Parameter embedding; // (V, d)
+  final List<Block> blocks = new ArrayList<>();
+  final Norm norm;
   private final @Nullable Parameter head; // (V, d); null where tied
   private boolean recompute;
 
@@ -326,7 +326,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     }
   }
 
-  private Parameter headWeight() {
+  Parameter headWeight() {
     return head == null ? embedding : head;
   }
 
@@ -343,7 +343,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
   }
 
-  private void refuseForeignIds(Tensor ids) {
+  void refuseForeignIds(Tensor ids) {
     if (ids.numel() == 0) {
       throw new BadInput("no ids", "expected at least one", "pass a sequence");
     }

@@ -20,9 +20,11 @@ import org.bmojo.kernels.cuda.CudaMemoryAttention;
 import org.bmojo.kernels.cuda.CudaRmsNorm;
 import org.bmojo.kernels.cuda.CudaRoom;
 import org.bmojo.kernels.cuda.CudaRotary;
+import org.bmojo.kernels.cuda.CudaRowLinear;
 import org.bmojo.kernels.cuda.CudaSelectiveScan;
 import org.bmojo.kernels.cuda.CudaSetGather;
 import org.bmojo.kernels.cuda.CudaSwiGlu;
+import org.bmojo.kernels.cuda.CudaTokenStep;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
@@ -33,10 +35,12 @@ import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
+import org.bmojo.kernels.op.RowLinear;
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.op.SetGather;
 import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.op.SwiGlu;
+import org.bmojo.kernels.op.TokenStep;
 import org.bmojo.kernels.reference.ReferenceAdamW;
 import org.bmojo.kernels.reference.ReferenceCausalConv;
 import org.bmojo.kernels.reference.ReferenceEideticSelect;
@@ -47,13 +51,18 @@ import org.bmojo.kernels.reference.ReferenceLinearCrossEntropy;
 import org.bmojo.kernels.reference.ReferenceMemoryAttention;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
+import org.bmojo.kernels.reference.ReferenceRowLinear;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
 import org.bmojo.kernels.reference.ReferenceSetGather;
 import org.bmojo.kernels.reference.ReferenceSsd;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/** One room: an implementation of every operation, for the types and the device it serves. */
+/**
+ * One room: an implementation of every operation, for the types and the device it serves; {@code
+ * tokenStep} is null where there is none.
+ */
 public record Kernels(
     String name,
     SelectiveScan selectiveScan,
@@ -69,7 +78,9 @@ public record Kernels(
     AdamW adamW,
     Ssd ssd,
     GatedDelta gatedDelta,
-    GatedRidge gatedRidge) {
+    GatedRidge gatedRidge,
+    RowLinear rowLinear,
+    @Nullable TokenStep tokenStep) {
 
   /** libtorch compositions: every type, every device. */
   public static final Kernels REFERENCE =
@@ -88,7 +99,9 @@ public record Kernels(
           new ReferenceAdamW(),
           new ReferenceSsd(),
           new ReferenceGatedDelta(),
-          new ReferenceGatedRidge());
+          new ReferenceGatedRidge(),
+          new ReferenceRowLinear(),
+          null);
 
   private static final Picker PICKER = Picker.ofThisJvm();
 
@@ -149,7 +162,9 @@ public record Kernels(
             new CudaAdamW(),
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
-            REFERENCE.gatedRidge);
+            REFERENCE.gatedRidge,
+            new CudaRowLinear(),
+            new CudaTokenStep());
   }
 
   /** Made when first asked for: its classes need a module that may be missing. */
@@ -170,6 +185,8 @@ public record Kernels(
             new CpuAdamW(),
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
-            REFERENCE.gatedRidge);
+            REFERENCE.gatedRidge,
+            REFERENCE.rowLinear,
+            null);
   }
 }
