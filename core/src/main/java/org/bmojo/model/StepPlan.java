@@ -177,6 +177,10 @@ final class StepPlan implements AutoCloseable {
   }
 
   private void queue() {
+    ops.queue(this::token);
+  }
+
+  private void token() {
     try (Scope _ = new Scope()) {
       ops.begin(
           model.embedding.value(), ids, positions, frequencies, x, shared.cosines(), shared.sines());

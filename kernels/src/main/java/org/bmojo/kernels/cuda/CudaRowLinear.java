@@ -42,6 +42,7 @@ public final class CudaRowLinear implements RowLinear {
         if (added.size() > 1) map.out().add_(added.get(1));
       }
     }
+    Kernel.interrupted();
   }
 
   @Override
@@ -58,6 +59,7 @@ public final class CudaRowLinear implements RowLinear {
       Tensor in = rows.matmul(up.to(x.scalar_type()).t());
       out.copy_(new CudaSwiGlu().forward(open, in));
     }
+    Kernel.interrupted();
   }
 
   private static Tensor normalised(Tensor x, @Nullable Norm norm) {

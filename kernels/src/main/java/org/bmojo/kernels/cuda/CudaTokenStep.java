@@ -12,6 +12,11 @@ public final class CudaTokenStep implements TokenStep {
   private static final int THREADS = 128;
 
   @Override
+  public void queue(Runnable work) {
+    Kernel.inARow(work);
+  }
+
+  @Override
   public void begin(
       Tensor table,
       Tensor ids,

@@ -55,9 +55,12 @@ final class Kernel {
 
   private static final ThreadLocal<Arguments> ARGUMENTS = ThreadLocal.withInitial(Arguments::new);
 
-  /** Set to false, kernels that could begin early wait for the one before to end. */
+  /** Set to false, every kernel waits for the one before to end. */
   private static final boolean OVERLAP =
       !"false".equals(System.getProperty("bmojo.cuda.overlap", "true"));
+
+  /** Whether the last thing that this thread queued was a kernel of ours; null outside a row. */
+  private static final ThreadLocal<@Nullable Boolean> IN_A_ROW = new ThreadLocal<>();
 
   private final Device device;
   private final String title;
@@ -100,12 +103,29 @@ final class Kernel {
     }
   }
 
+  /** Queues {@code work}, in which kernels that can do so begin while the one before them runs. */
+  static void inARow(Runnable work) {
+    IN_A_ROW.set(false);
+    try {
+      work.run();
+    } finally {
+      IN_A_ROW.remove();
+    }
+  }
+
+  /** Says that libtorch has queued something: the next kernel waits until it has ended. */
+  static void interrupted() {
+    if (IN_A_ROW.get() != null) IN_A_ROW.set(false);
+  }
+
   /**
    * The same for a kernel that may begin while the one before it runs, because it waits for that
-   * one's results itself ({@code pipeline.cuh}).
+   * one's results itself ({@code pipeline.cuh}). Does so {@link #inARow} only.
    */
   void launchEarly(Grid grid, @Nullable Object... arguments) {
-    if (!OVERLAP || device.capability() < 90) {
+    Boolean follows = IN_A_ROW.get();
+    if (follows != null) IN_A_ROW.set(true);
+    if (follows == null || !follows || !OVERLAP || device.capability() < 90) {
       launch(grid, arguments);
       return;
     }

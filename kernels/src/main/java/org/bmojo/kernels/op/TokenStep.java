@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
  * serve every token. Only for rooms where a call costs more than its work.
  */
 public interface TokenStep {
+  /** Queues a whole token's work of these operations and linear maps, as densely as can be. */
+  void queue(Runnable work);
+
   /**
    * Looks up the tokens, and the rotary angles of the places where they stand.
    *
