@@ -52,6 +52,17 @@ final class Block implements Names.Named {
     }
   }
 
+  /** The same of the last position only, (B, T, d) → (B, 1, d), with all read by the state. */
+  Tensor last(Tape tape, Tensor x, @Nullable MixerState state) {
+    try (Scope scope = new Scope()) {
+      Var in = Var.constant(x);
+      Tensor mixed = mixer.forward(tape, mixerNorm.forward(tape, in), state).value();
+      long end = x.size(1) - 1;
+      Tensor sum = x.narrow(1, end, 1).add(mixed.narrow(1, end, 1));
+      return scope.keep(perceive(tape, Var.constant(sum)).value());
+    }
+  }
+
   /** (B, 1, d) → (B, 1, d). */
   Tensor step(Tensor x, MixerState state) {
     try (Scope scope = new Scope();

@@ -47,11 +47,20 @@ public sealed interface Decoder extends AutoCloseable permits EagerDecoder, Reco
   Tensor step(Tensor ids);
 
   /**
-   * Reads one token of each sequence and chooses the likeliest next ones, the first of equals.
+   * Has one token of each sequence read and the likeliest next one chosen, the first of equals. On
+   * a GPU this only queues work: what follows may be queued before anybody has looked at the
+   * choice, so that the GPU does not wait for the host.
    *
-   * @param ids (B, 1) int64 on the CPU; null for those that the last call chose
+   * @param ids (B, 1) int64 on the CPU; null for those that the last such call will choose
    */
-  int[] stepToLikeliest(@Nullable Tensor ids);
+  void queueLikeliest(@Nullable Tensor ids);
+
+  /**
+   * What the longest-queued of these calls chose that nobody has taken yet.
+   *
+   * @throws org.bmojo.error.BadInput if the model's logits are not numbers
+   */
+  int[] takeLikeliest();
 
   /** Bytes of all memories. */
   long bytes();

@@ -1,5 +1,7 @@
 package org.bmojo.model;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -8,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 final class EagerDecoder implements Decoder {
   private final LanguageModel model;
   private final ModelState state;
-  private int[] chosen = {};
+  private final Deque<int[]> chosen = new ArrayDeque<>(); // the last one first
+  private int[] last = {};
 
   EagerDecoder(LanguageModel model) {
     this.model = model;
@@ -41,12 +44,16 @@ final class EagerDecoder implements Decoder {
   }
 
   @Override
-  public int[] stepToLikeliest(@Nullable Tensor ids) {
+  public void queueLikeliest(@Nullable Tensor ids) {
     try (Scope _ = new Scope()) {
-      Tensor logits = step(ids == null ? Ids.column(chosen) : ids);
-      chosen = Ids.likeliest(logits);
-      return chosen;
+      last = Ids.likeliest(step(ids == null ? Ids.column(last) : ids));
+      chosen.addFirst(last);
     }
+  }
+
+  @Override
+  public int[] takeLikeliest() {
+    return chosen.removeLast();
   }
 
   @Override

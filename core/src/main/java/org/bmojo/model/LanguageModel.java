@@ -240,7 +240,15 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   public Tensor lastLogits(Tensor ids, @Nullable ModelState state) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor hidden = hidden(tape, ids, state).value().select(1, ids.size(1) - 1);
+      Var x = embed(tape, ids);
+      int end = blocks.size() - 1;
+      for (int i = 0; i < end; i++) {
+        x = blocks.get(i).forward(tape, x, state == null ? null : state.layers().get(i));
+      }
+      // Nobody reads what the last block makes of earlier positions.
+      Tensor last =
+          blocks.get(end).last(tape, x.value(), state == null ? null : state.layers().get(end));
+      Tensor hidden = norm.forward(tape, Var.constant(last)).value().select(1, 0);
       return scope.keep(accumulated(hidden.matmul(headWeight().value().t())));
     }
   }

@@ -2,10 +2,12 @@ package org.bmojo.model;
 
 import static org.bmojo.kernels.torch.Tensors.accumulated;
 
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cuda.Readback;
 import org.bmojo.kernels.torch.Scope;
-import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +22,7 @@ final class RecordedDecoder implements Decoder {
   private @Nullable ModelState state; // null before the first sequence
   private @Nullable StepPlan plan;
   private int[] slots = {}; // of each sequence
-  private int[] chosen = {};
+  private final Deque<Readback> underWay = new ArrayDeque<>(); // the last one first
 
   RecordedDecoder(LanguageModel model) {
     this.model = model;
@@ -138,14 +140,18 @@ final class RecordedDecoder implements Decoder {
   }
 
   @Override
-  public int[] stepToLikeliest(@Nullable Tensor ids) {
+  public void queueLikeliest(@Nullable Tensor ids) {
     advance(ids);
-    try (Scope _ = new Scope()) {
-      Tensor found = ready().ids.cpu();
-      LongPointer values = new LongPointer(found.data_ptr());
-      chosen = new int[slots.length];
+    underWay.addFirst(new Readback(ready().ids));
+  }
+
+  @Override
+  public int[] takeLikeliest() {
+    try (Readback first = underWay.removeLast()) {
+      long[] all = first.await();
+      int[] chosen = new int[slots.length];
       for (int i = 0; i < slots.length; i++) {
-        chosen[i] = (int) values.get(slots[i]);
+        chosen[i] = (int) all[slots[i]];
         if (chosen[i] < 0) throw Ids.notNumbers();
       }
       return chosen;
@@ -153,7 +159,7 @@ final class RecordedDecoder implements Decoder {
   }
 
   /** Queues a step; {@code ids} null goes on with what the last one chose. */
-  void advance(@Nullable Tensor ids) {
+  private void advance(@Nullable Tensor ids) {
     try (Scope _ = new Scope()) {
       if (ids != null) {
         model.refuseForeignIds(ids);
@@ -164,13 +170,13 @@ final class RecordedDecoder implements Decoder {
       }
       long[] next = Arrays.stream(slots).mapToLong(state()::position).toArray();
       long furthest = Arrays.stream(next).max().orElse(0);
-      Tensor given = ids;
       if (furthest + 1 > state().room()) {
-        if (given == null) given = Ids.column(chosen); // The new plan knows nothing.
+        Tensor chosen = ready().ids.clone();
         replan();
+        ready().ids.copy_(chosen);
       }
       StepPlan own = ready();
-      if (given != null) own.give(given, slots);
+      if (ids != null) own.give(ids, slots);
       own.step(next);
       state().advance(slots);
     }
@@ -183,6 +189,8 @@ final class RecordedDecoder implements Decoder {
 
   @Override
   public void close() {
+    underWay.forEach(Readback::close);
+    underWay.clear();
     closePlan();
     if (state != null) state.close();
     state = null;

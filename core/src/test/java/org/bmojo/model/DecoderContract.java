@@ -172,7 +172,8 @@ abstract class DecoderContract {
       Tensor given = Ids.column(next);
       for (int i = 0; i < 60; i++) {
         try (Scope _ = new Scope()) {
-          int[] chosen = decoder.stepToLikeliest(i % 7 == 0 ? Ids.column(next) : null);
+          decoder.queueLikeliest(i % 7 == 0 ? Ids.column(next) : null);
+          int[] chosen = decoder.takeLikeliest();
           Tensor logits = model.step(Ids.column(next), eager).cpu();
           // Where two are as likely up to rounding, either will do.
           float most = logits.max().item_float(), own = logits.flatten().select(0, chosen[0]).item_float();

@@ -93,11 +93,12 @@ public final class TokenLab {
       }
       int[] first = new int[batch];
       for (int i = 0; i < batch; i++) first[i] = i;
-      decoder.stepToLikeliest(Ids.column(first));
+      decoder.queueLikeliest(Ids.column(first));
       double[] times = new double[steps];
       for (int i = -WARM; i < steps; i++) {
         long start = System.nanoTime();
-        decoder.stepToLikeliest(null);
+        decoder.queueLikeliest(null); // As a generator does, one token ahead.
+        decoder.takeLikeliest();
         if (i >= 0) times[i] = (System.nanoTime() - start) / 1e6;
       }
       double mean = Arrays.stream(times).average().orElseThrow();

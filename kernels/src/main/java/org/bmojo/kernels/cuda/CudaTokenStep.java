@@ -106,8 +106,9 @@ public final class CudaTokenStep implements TokenStep {
   @Override
   public void scan(Scan in) {
     Door door = new Door(OP, in.u());
-    long channels = in.u().size(1), states = in.a().size(1);
+    long batch = in.u().size(0), channels = in.u().size(1), states = in.a().size(1);
     int lanes = states % 4 == 0 ? 4 : 1;
+    int turns = batch <= 8 ? 1 : 8; // More sequences share what is read of the weights.
     Program.of(
             in.u(),
             "token_scan",
@@ -115,13 +116,18 @@ public final class CudaTokenStep implements TokenStep {
             "WEIGHT=" + Program.type(in.steps()),
             "N=" + states,
             "RANK=" + in.steps().size(1),
-            "LANES=" + lanes)
+            "LANES=" + lanes,
+            "SEQUENCES=" + turns)
         .kernel("token_scan")
         .launchEarly(
-            new Grid((channels * lanes + THREADS - 1) / THREADS, in.u().size(0), 1, THREADS, 0),
+            new Grid(
+                (channels * lanes + THREADS - 1) / THREADS,
+                (batch + turns - 1) / turns,
+                1,
+                THREADS,
+                0),
             door.activation("u", in.u()),
             door.activation("maps", in.maps()),
-            (int) in.maps().size(1),
             door.weight("steps", in.steps()),
             door.state("step bias", in.deltaBias()),
             door.state("a", in.a()),
@@ -130,6 +136,7 @@ public final class CudaTokenStep implements TokenStep {
             (int) in.z().stride(0),
             door.mutable("state", in.state(), ScalarType.Float),
             in.out(),
+            (int) batch,
             (int) channels);
   }
 

@@ -1,6 +1,7 @@
 // Kernels of one token follow each other faster than a launch takes, so each is launched while the
 // one before it still runs (programmatic dependent launch) and says itself when it needs what that
-// one wrote. Until then it may touch weights only.
+// one wrote. Until then it may touch weights only; and only these are __restrict__, since the
+// compiler may read what nobody else writes as early as it likes.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define PIPELINED 1
 #else

@@ -62,7 +62,7 @@ __device__ void take_rows(const T* x, const GAIN* gain, float eps, T* normed, T*
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_linear(
-    const T* __restrict__ x, const GAIN* __restrict__ gain, float eps, T* __restrict__ normed,
+    const T* x, const GAIN* __restrict__ gain, float eps, T* normed,
     const W* __restrict__ weight0, const W* __restrict__ weight1, const W* __restrict__ weight2,
     T* out0, T* out1, T* out2, int count0, int count1, int count2, const T* added0,
     const T* added1) {
@@ -146,18 +146,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_lin
         float g = wide(narrow<T>(sums[0][r])), u = wide(narrow<T>(sums[1][r]));
         out0[r * (long)count0 + pair] = narrow<T>(u * (g * Exact<T>::sigmoid(g)));
       }
-      continue;
-    }
-    for (int w = 0; w < 2; w++) {
-      int row = 2 * pair + w;
-      if (row >= total) break;
-      int m = maps.which(row);
-      EACH for (int r = 0; r < ROWS; r++) {
-        long at = r * (long)maps.counts[m] + row;
-        T y = narrow<T>(w ? sums[1][r] : sums[0][r]);
-        if (added0) y = narrow<T>(wide(y) + wide(added0[at]));
-        if (added1) y = narrow<T>(wide(added1[at]) + wide(y));
-        maps.outs[m][at] = y;
+    } else {
+      EACH for (int w = 0; w < 2; w++) {
+        int row = 2 * pair + w;
+        if (row >= total) break;
+        int m = maps.which(row);
+        EACH for (int r = 0; r < ROWS; r++) {
+          long at = r * (long)maps.counts[m] + row;
+          T y = narrow<T>(sums[w][r]);
+          if (added0) y = narrow<T>(wide(y) + wide(added0[at]));
+          if (added1) y = narrow<T>(wide(added1[at]) + wide(y));
+          maps.outs[m][at] = y;
+        }
       }
     }
   }

@@ -43,14 +43,14 @@ struct Softmax {
 
 // One entry a call of the layer; nulls and zeros for what it lacks.
 extern "C" __global__ void __launch_bounds__(THREADS) token_attention(
-    const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
-    const T* __restrict__ fading_k, const T* __restrict__ fading_v,
-    const long* __restrict__ positions, const float* __restrict__ cosines,
-    const float* __restrict__ sines, const float* __restrict__ far_cosines,
+    const T* q, const T* k, const T* v,
+    const T* fading_k, const T* fading_v,
+    const long* positions, const float* cosines,
+    const float* sines, const float* __restrict__ far_cosines,
     const float* __restrict__ far_sines, T* window_k, T* window_v, long window_rows, int window,
     T* faded_k, T* faded_v, long faded_rows, int fading, const T* __restrict__ kept_k,
     const T* __restrict__ kept_v, const float* __restrict__ bias, int slots, int groups,
-    float scale, float* scratch, int* arrived, T* __restrict__ out) {
+    float scale, float* scratch, int* arrived, T* out) {
   wait_for_previous();
   int heads = gridDim.x / SPLITS, head = blockIdx.x / SPLITS, split = blockIdx.x % SPLITS;
   int per_group = heads / groups, group = head / per_group;

@@ -49,7 +49,7 @@ __device__ float product(const WEIGHT* row, const T* vector) {
 // e = mean (rms(x) − P(y before))², noted at the token's place; y becomes what the next token's
 // prediction reads. A block per layer and sequence.
 extern "C" __global__ void __launch_bounds__(SCORERS) token_innovation(
-    const Layer* __restrict__ layers, const long* __restrict__ positions, int rows, float eps) {
+    const Layer* __restrict__ layers, const long* positions, int rows, float eps) {
   Layer layer = layers[blockIdx.y];
   wait_for_previous();
   long sequence = blockIdx.x, from = sequence * WIDTH;
@@ -107,7 +107,7 @@ __device__ __forceinline__ bool due(long position, int chunk) {
 // The new set of each sequence that begins a chunk: positions, scores and bias in place, and where
 // keys and values come from: chosen (layers, B, E), −1 for nowhere.
 extern "C" __global__ void __launch_bounds__(THREADS) memory_select(
-    const Layer* __restrict__ layers, const long* __restrict__ at, long* __restrict__ chosen,
+    const Layer* __restrict__ layers, const long* at, long* chosen,
     int rows, int capacity, int window, int chunk, int heads) {
   Layer layer = layers[blockIdx.y];
   wait_for_previous();
@@ -156,8 +156,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) memory_select(
 // Their keys and values. Those that stay only ever move forward, and a thread has its own columns:
 // it can work in place, from the first slot to the last.
 extern "C" __global__ void memory_gather(
-    const Layer* __restrict__ layers, const long* __restrict__ at,
-    const long* __restrict__ chosen, const double* __restrict__ frequencies, int window_rows,
+    const Layer* __restrict__ layers, const long* at,
+    const long* chosen, const double* __restrict__ frequencies, int window_rows,
     int capacity, int chunk, int groups) {
   Layer layer = layers[blockIdx.z];
   wait_for_previous();

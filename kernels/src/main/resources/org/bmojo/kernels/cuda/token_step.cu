@@ -8,9 +8,9 @@ using T = ELEMENT;
 
 // x (B, d) ← rows of the table; cosines and sines (B, half) of each sequence's position.
 extern "C" __global__ void token_begin(
-    const WEIGHT* __restrict__ table, const long* __restrict__ ids,
-    const long* __restrict__ positions, const double* __restrict__ frequencies,
-    T* __restrict__ x, float* __restrict__ cosines, float* __restrict__ sines, int width,
+    const WEIGHT* __restrict__ table, const long* ids,
+    const long* positions, const double* __restrict__ frequencies,
+    T* x, float* cosines, float* sines, int width,
     int half) {
   wait_for_previous();
   long sequence = blockIdx.x, id = max(0L, ids[sequence]);
@@ -25,8 +25,8 @@ extern "C" __global__ void token_begin(
 
 // The likeliest id of each row, the first of equals; then the sequences that are active move on.
 extern "C" __global__ void __launch_bounds__(1024) token_end(
-    const T* __restrict__ logits, int vocabulary, long* __restrict__ ids,
-    long* __restrict__ positions, const long* __restrict__ active) {
+    const T* logits, int vocabulary, long* ids,
+    long* positions, const long* active) {
   wait_for_previous();
   long sequence = blockIdx.x;
   float most = -__int_as_float(0x7f800000);
