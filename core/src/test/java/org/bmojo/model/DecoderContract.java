@@ -14,6 +14,7 @@ import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.Selection;
 import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -206,6 +207,13 @@ abstract class DecoderContract {
         long rows = Math.min(a.size(1), b.size(1));
         a = a.narrow(1, 0, rows);
         b = b.narrow(1, 0, rows);
+      }
+      if (name.endsWith("eidetic.k") || name.endsWith("eidetic.v")) {
+        // Nobody reads what stands in empty slots.
+        String positions = name.substring(0, name.length() - 1) + "positions";
+        Tensor there = own.get(positions).cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
+        a = a.mul(there);
+        b = b.mul(there);
       }
       double worst = a.sub(b).abs().max().item_double();
       assertThat(worst).as(name).isLessThanOrEqualTo(3 * tolerance());

@@ -20,7 +20,13 @@ public final class CudaRowLinear implements RowLinear {
   /** Rows that one kernel takes, and bytes of them that a block has room for. */
   private static final int MOST_ROWS = 8, MOST_BYTES = 96 << 10;
 
-  private static final int THREADS = 256, WARPS = THREADS / 32, BLOCKS = 4;
+  private static final int THREADS = 256, WARPS = THREADS / 32;
+
+  /** Blocks of a multiprocessor: half of what fits, so that the next kernel finds room, too. */
+  private static final int BLOCKS = 2;
+
+  /** Bytes that are on their way to the cache before a kernel has its rows. */
+  private static final long EARLY = 16L << 20;
 
   @Override
   public void forward(Tensor x, @Nullable Norm norm, List<Map> maps, List<Tensor> added) {
@@ -78,14 +84,16 @@ public final class CudaRowLinear implements RowLinear {
       Tensor x, @Nullable Norm norm, List<Map> maps, List<Tensor> added, boolean gated) {
     Door door = new Door(OP, x);
     Tensor gain = norm == null ? null : door.weight("gain", norm.gain());
+    Map first = maps.getFirst();
     long rows = x.size(0), width = x.size(1);
     long outputs = maps.stream().mapToLong(m -> m.weight().size(0)).sum();
-    long pairs = (outputs + 1) / 2;
+    long pairs = gated ? outputs / 2 : (outputs + 1) / 2;
     int vector = Vectors.width(x, width);
     Device device = Device.of(x);
     int team = team(pairs, width / vector, device);
-    long blocks = (pairs + WARPS / team - 1) / (WARPS / team);
-    Map first = maps.getFirst();
+    long teams = WARPS / team;
+    long blocks = Math.min((pairs + teams - 1) / teams, (long) BLOCKS * device.multiprocessors());
+    long turn = 2 * blocks * teams * width * first.weight().element_size();
     Map second = maps.size() > 1 ? maps.get(1) : null, third = maps.size() > 2 ? maps.get(2) : null;
     Program.of(
             x,
@@ -102,7 +110,7 @@ public final class CudaRowLinear implements RowLinear {
         .kernel("row_linear")
         .launchEarly(
             new Grid(
-                Math.min(blocks, (long) BLOCKS * device.multiprocessors()),
+                blocks,
                 1,
                 1,
                 THREADS,
@@ -121,7 +129,8 @@ public final class CudaRowLinear implements RowLinear {
             count(second),
             count(third),
             added.isEmpty() ? null : door.activation("added", added.getFirst()),
-            added.size() < 2 ? null : door.activation("added", added.get(1)));
+            added.size() < 2 ? null : door.activation("added", added.get(1)),
+            (int) ((EARLY + turn - 1) / turn));
   }
 
   /** Warps that share a pair of outputs: enough to keep the memory busy, each with work to do. */

@@ -17,9 +17,9 @@ __device__ __forceinline__ void wait_for_previous() {
 #endif
 }
 
-// Asks for a line of 128 bytes to be in the second-level cache soon.
-__device__ __forceinline__ void prefetch(const void* line) {
+// Asks for so many bytes, a multiple of 16 and so aligned, to be in the second-level cache soon.
+__device__ __forceinline__ void prefetch(const void* from, unsigned bytes) {
 #if PIPELINED
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(line));
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
 #endif
 }

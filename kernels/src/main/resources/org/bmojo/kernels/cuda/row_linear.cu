@@ -5,7 +5,8 @@
 //
 // The weights cross memory once and are all there is to do: a team of warps takes two of their rows
 // at a time, 16 bytes a lane, several loads on their way at once. Each block makes its own copy of
-// f(x) in shared memory.
+// f(x) in shared memory. While the kernel before still works on x, the weights of the first `early`
+// turns are on their way to the cache.
 #include "common.cuh"
 #include "pipeline.cuh"
 
@@ -65,7 +66,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_lin
     const T* x, const GAIN* __restrict__ gain, float eps, T* normed,
     const W* __restrict__ weight0, const W* __restrict__ weight1, const W* __restrict__ weight2,
     T* out0, T* out1, T* out2, int count0, int count1, int count2, const T* added0,
-    const T* added1) {
+    const T* added1, int early) {
   extern __shared__ __align__(16) char memory[];
   T* rows = reinterpret_cast<T*>(memory);
   __shared__ float parts[WARPS][2 * ROWS];
@@ -81,11 +82,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_lin
     int m = maps.which(row);
     return maps.weights[m] + row * (long)WIDTH;
   };
-  if (first < pairs) {
-    constexpr int LINE = 128 / sizeof(W);
-    for (int i = (part * 32 + lane) * LINE; i < WIDTH; i += 32 * TEAM * LINE) {
-      prefetch(weights(first, 0) + i);
-      prefetch(weights(first, 1) + i);
+  if (V * sizeof(W) == 16 && part == 0 && lane < 2) {
+    for (int pass = 0; pass < early; pass++) {
+      int pair = first + pass * teams;
+      if (pair < pairs) prefetch(weights(pair, lane), WIDTH * sizeof(W));
     }
   }
   wait_for_previous();

@@ -17,8 +17,36 @@ constexpr int LANES = PIECES <= 1 ? 1 : PIECES <= 2 ? 2 : PIECES <= 4 ? 4 : PIEC
 static_assert(PIECES <= LANES, "a head must fit a warp");
 constexpr int GROUPS = THREADS / LANES, AT_ONCE = 4, HALF = D / 2;
 
-struct Token {
-  long position, reach, fading;  // window keys run from position − reach + 1
+// Everything that a layer remembers, one after the other: the window from the newest token back
+// (0 is the token itself), what has faded, what is kept.
+struct Memories {
+  const T *window_k, *window_v, *faded_k, *faded_v, *kept_k, *kept_v;
+  long window_rows, faded_rows, slots, sequence, position;
+  int window, groups, group;
+  long seen, faded;
+
+  __device__ long total() const { return seen + faded + slots; }
+  __device__ bool is_kept(long j) const { return j >= seen + faded; }
+
+  // Where key and value j > 0 lie.
+  __device__ void find(long j, const T*& k, const T*& v) const {
+    if (is_kept(j)) {
+      long at = place(slots, j - seen - faded);
+      k = kept_k + at;
+      v = kept_v + at;
+    } else if (j >= seen) {
+      long at = place(faded_rows, (position - window - (j - seen)) % faded_rows);
+      k = faded_k + at;
+      v = faded_v + at;
+    } else {
+      long at = place(window_rows, (position - j) % window_rows);
+      k = window_k + at;
+      v = window_v + at;
+    }
+  }
+  __device__ long place(long rows, long row) const {
+    return ((sequence * rows + row) * groups + group) * D;
+  }
 };
 
 __device__ __forceinline__ float turned(
@@ -51,10 +79,25 @@ extern "C" __global__ void __launch_bounds__(THREADS) token_attention(
     T* faded_k, T* faded_v, long faded_rows, int fading, const T* __restrict__ kept_k,
     const T* __restrict__ kept_v, const float* __restrict__ bias, int slots, int groups,
     float scale, float* scratch, int* arrived, T* out) {
-  wait_for_previous();
   int heads = gridDim.x / SPLITS, head = blockIdx.x / SPLITS, split = blockIdx.x % SPLITS;
   int per_group = heads / groups, group = head / per_group;
-  long sequence = blockIdx.y, position = positions[sequence];
+  long sequence = blockIdx.y, position = positions[sequence];  // the same for the whole token
+  int lane = threadIdx.x % LANES, own = threadIdx.x / LANES;
+  Memories all{window_k, window_v, faded_k, faded_v, kept_k, kept_v,
+               window_rows, faded_rows, slots, sequence, position, window, groups, group,
+               min((long)window, position + 1),
+               fading > 0 ? max(0L, min((long)fading, position - window + 1)) : 0};
+  constexpr long STEP = GROUPS * SPLITS;
+  // No other kernel writes these memories while this one may be waiting.
+  if (gridDim.y <= 4 && V == PIECE && lane == 0) {
+    for (long j = split * GROUPS + own; j < all.total(); j += STEP) {
+      const T *k, *v;
+      all.find(j, k, v);
+      prefetch(k, D * sizeof(T));
+      prefetch(v, D * sizeof(T));
+    }
+  }
+  wait_for_previous();
   __shared__ __align__(16) T near[D], far[D], key[D], value[D];
   const T* own_q = q + (sequence * heads + head) * D;
   long own_key = (sequence * groups + group) * D;
@@ -79,18 +122,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) token_attention(
   }
   __syncthreads();
 
-  int lane = threadIdx.x % LANES, own = threadIdx.x / LANES;
   bool holds = lane < PIECES;
   float near_q[V] = {}, far_q[V] = {};
   if (holds) {
     read<V>(near + lane * V, near_q);
     read<V>(far + lane * V, far_q);
   }
-  long seen = min((long)window, position + 1);
-  long faded = fading > 0 ? max(0L, min((long)fading, position - window + 1)) : 0;
-  long total = seen + faded + slots;
+  long total = all.total();
   Softmax softmax;
-  constexpr long STEP = GROUPS * SPLITS;
   // The same count of turns for all groups: lanes of a warp add up together.
   for (long base = 0; base < total; base += STEP * AT_ONCE) {
     float logits[AT_ONCE], values[AT_ONCE][V];
@@ -98,29 +137,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) token_attention(
       long j = base + a * STEP + split * GROUPS + own;
       float keys[V] = {}, dot = 0.f, lift = j < total ? 0.f : -1e30f;
       EACH for (int i = 0; i < V; i++) values[a][i] = 0.f;
-      bool eidetic = j >= seen + faded;
+      bool eidetic = all.is_kept(j);
       if (holds && j < total) {
         const T *from_k = key, *from_v = value;
-        if (eidetic) {
-          long e = j - seen - faded, at = ((sequence * slots + e) * groups + group) * D;
-          from_k = kept_k + at;
-          from_v = kept_v + at;
-        } else if (j >= seen) {
-          long p = position - window - (j - seen);
-          long at = ((sequence * faded_rows + p % faded_rows) * groups + group) * D;
-          from_k = faded_k + at;
-          from_v = faded_v + at;
-        } else if (j > 0) {
-          long p = position - j;
-          long at = ((sequence * window_rows + p % window_rows) * groups + group) * D;
-          from_k = window_k + at;
-          from_v = window_v + at;
-        }
+        if (j > 0) all.find(j, from_k, from_v);
         read<V>(from_k + lane * V, keys);
         read<V>(from_v + lane * V, values[a]);
       }
       if (eidetic && j < total)
-        lift = bias[(sequence * heads + head) * slots + (j - seen - faded)];
+        lift = bias[(sequence * heads + head) * slots + (j - all.seen - all.faded)];
       EACH for (int i = 0; i < V; i++) dot += (eidetic ? far_q[i] : near_q[i]) * keys[i];
       EACH for (int other = LANES / 2; other > 0; other /= 2)
         dot += __shfl_xor_sync(ALL, dot, other);

@@ -29,14 +29,23 @@ extern "C" __global__ void __launch_bounds__(1024) token_end(
     long* positions, const long* active) {
   wait_for_previous();
   long sequence = blockIdx.x;
+  const T* row = logits + sequence * vocabulary;
   float most = -__int_as_float(0x7f800000);
   int best = vocabulary;
-  for (int i = threadIdx.x; i < vocabulary; i += blockDim.x) {
-    float own = wide(logits[sequence * vocabulary + i]);
+  auto look = [&](float own, int i) {
     if (own > most || (own == most && i < best)) {
       most = own;
       best = i;
     }
+  };
+  if (vocabulary % 8 == 0) {
+    EACH_OF(4) for (int i = threadIdx.x * 8; i < vocabulary; i += blockDim.x * 8) {
+      float several[8];
+      read<8>(row + i, several);
+      EACH for (int j = 0; j < 8; j++) look(several[j], i + j);
+    }
+  } else {
+    for (int i = threadIdx.x; i < vocabulary; i += blockDim.x) look(wide(row[i]), i);
   }
   __shared__ float mosts[1024];
   __shared__ int bests[1024];
