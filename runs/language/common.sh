@@ -22,17 +22,19 @@ mkdir -p "$OUT" "$RUNS"
 # Updates for so many million tokens; STEPS overrides it, to see in a minute that everything works.
 steps() { echo "${STEPS:-$(($1 * 1000000 / (BATCH * CONTEXT)))}"; }
 
-# What train takes for a family: the preset, or, of NAME-qk, the preset with norms on queries and keys.
+# What train takes for a family: OUT/configs/NAME.json if it is there, else the preset; of NAME-qk, the
+# preset with norms on queries and keys.
 model() {
+  mkdir -p "$OUT/configs"
   case $1 in
-    *-qk)
-      mkdir -p "$OUT/configs"
-      [ -s "$OUT/configs/$1.json" ] || config "${1%-qk}" | sed 's/"qkNorm":false/"qkNorm":true/g' >"$OUT/configs/$1.json"
-      echo "$OUT/configs/$1.json" ;;
-    *) echo "$1-$SIZE" ;;
+    *-qk) [ -s "$OUT/configs/$1.json" ] || config "${1%-qk}" | sed 's/"qkNorm":false/"qkNorm":true/g' >"$OUT/configs/$1.json" ;;
   esac
+  if [ -s "$OUT/configs/$1.json" ]; then echo "$OUT/configs/$1.json"; else echo "$1-$SIZE"; fi
 }
-config() { $BMOJO info "$1-$SIZE" --vocabulary "${VOCABULARY:-50304}" --json 2>/dev/null | sed -n 's/.*"config":\(.*\)}$/\1/p'; }
+config() {
+  if [ -s "$OUT/configs/$1.json" ]; then cat "$OUT/configs/$1.json"; return; fi
+  $BMOJO info "$1-$SIZE" --vocabulary "${VOCABULARY:-50304}" --json 2>/dev/null | sed -n 's/.*"config":\(.*\)}$/\1/p'
+}
 
 # The rate that the pilot found best for a family.
 rate() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# All that is asked of a trained model: sh runs/language/measure.sh NAME [LONGEST]
+# All that is asked of a trained model, or those PARTS of it: sh runs/language/measure.sh NAME [LONGEST]
 # LONGEST cuts documents, for models whose memory grows with what they read; without it a million
 # tokens are read too. Leaves OUT/NAME/{test,long,million}.jsonl.
 . runs/language/common.sh
@@ -8,8 +8,16 @@ run=$RUNS/$name to=$OUT/$name
 mkdir -p "$to"
 cut=
 [ -n "$longest" ] && cut="--length $longest"
-$BMOJO eval lm "$run" $(categories "$TEST") --device "$DEVICE" --windows disjoint:2048 --out "$to/test.jsonl"
-$BMOJO eval lm "$run" $(categories "$LONG") --device "$DEVICE" $cut --windows stream --windows disjoint:2048 \
-  --out "$to/long.jsonl" --page "$to/long.html"
-[ -n "$longest" ] || $BMOJO eval lm "$run" $(categories "$LONG") --device "$DEVICE" --concatenate \
-  --length "${MILLION:-1048576}" --out "$to/million.jsonl"
+[ -n "$longest" ] && : "${PARTS:=test long}"
+for part in ${PARTS:-test long million}; do
+  case $part in
+    test)
+      $BMOJO eval lm "$run" $(categories "$TEST") --device "$DEVICE" --windows disjoint:2048 --out "$to/test.jsonl" ;;
+    long)
+      $BMOJO eval lm "$run" $(categories "$LONG") --device "$DEVICE" $cut --windows stream --windows disjoint:2048 \
+        --out "$to/long.jsonl" --page "$to/long.html" ;;
+    million)
+      $BMOJO eval lm "$run" $(categories "$LONG") --device "$DEVICE" --concatenate \
+        --length "${MILLION:-1048576}" --out "$to/million.jsonl" ;;
+  esac
+done

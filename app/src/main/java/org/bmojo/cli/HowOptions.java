@@ -43,6 +43,13 @@ final class HowOptions {
       description = "Run each block twice instead of keeping what it made: slower, in less memory.")
   boolean recompute;
 
+  @Option(
+      names = "--graph",
+      description =
+          "On one GPU, launch each update as a CUDA graph: the same numbers, and hardly any work"
+              + " for the host.")
+  boolean graph;
+
   @Option(names = "--tensorboard", description = "Write TensorBoard event files to the run too.")
   boolean tensorboard;
 
@@ -89,10 +96,17 @@ final class HowOptions {
           "expected one of them: a block cannot be run twice on memory that has gone on",
           "Leave --recompute out and lower --batch");
     }
+    if (graph && (group != null || carry || leastWindow < 1 || placement.libtorch().is_cpu())) {
+      throw new BadInput(
+          "--graph on a CPU, among several processes, or beside --carry-state or --random-window",
+          "expected one GPU, and the same kernels in each update",
+          "Leave --graph out");
+    }
     return new TrainingRun.How(
         placement,
         new Guard(policy, spike, patience),
         recompute,
+        graph,
         tensorboard,
         badShards == BadShards.SKIP,
         group,

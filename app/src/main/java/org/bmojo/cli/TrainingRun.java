@@ -46,6 +46,7 @@ final class TrainingRun implements AutoCloseable {
    * What a process decides anew when it takes a run up.
    *
    * @param recompute whether blocks run again in the backward pass
+   * @param graph whether updates are launched as CUDA graphs
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
    * @param group the processes that train together; null for one alone
@@ -55,12 +56,13 @@ final class TrainingRun implements AutoCloseable {
       Placement placement,
       Guard guard,
       boolean recompute,
+      boolean graph,
       boolean tensorboard,
       boolean skipBadShards,
       @Nullable Group group,
       Lengths lengths) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false, null, Lengths.PLAIN);
+      return new How(placement, Guard.STANDARD, false, false, false, false, null, Lengths.PLAIN);
     }
 
     /** Which process this is. */
@@ -139,6 +141,7 @@ final class TrainingRun implements AutoCloseable {
     }
     trainer =
         new Trainer(trained, settings.optimizer(), settings.schedule(), how.guard(), how.group());
+    if (how.graph()) trainer.recordUpdates();
     Path tokens = folder.tokens(settings);
     boolean held = ranks.isFirst() && TokenShards.exist(tokens, Split.Part.VALIDATION);
     heldOut = held ? TokenShards.open(tokens, Split.Part.VALIDATION, tokenizer) : null;

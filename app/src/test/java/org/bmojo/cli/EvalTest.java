@@ -175,6 +175,7 @@ class EvalTest {
     assertRefused(train(plus(most, "--reset", 0.5)), "--carry-state");
     assertRefused(train(plus(most, "--carry-state", "--recompute")), "cannot be run twice");
     assertRefused(train(plus(most, "--random-window", 2)), "expected shares");
+    assertRefused(train(plus(most, "--graph")), "expected one GPU");
     assertThat(home.resolve("other")).doesNotExist();
   }
 

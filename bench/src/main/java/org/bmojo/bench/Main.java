@@ -84,12 +84,15 @@ public final class Main implements Runnable {
     @Option(names = "--profile", description = "What the GPU did, kernel by kernel (CUPTI).")
     boolean profile;
 
+    @Option(names = "--graph", description = "Besides, each step as one CUDA graph.")
+    boolean graph;
+
     @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")
     List<String> families = List.of();
 
     @Override
     public Integer call() {
-      TrainLab.run(size, shape, families, profile);
+      TrainLab.run(size, shape, families, profile, graph);
       return ExitCode.OK;
     }
   }

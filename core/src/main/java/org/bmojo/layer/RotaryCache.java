@@ -2,6 +2,7 @@ package org.bmojo.layer;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Tensors;
 import org.bmojo.layer.RotaryTable.Angles;
@@ -53,6 +54,8 @@ public final class RotaryCache {
       stretches.remove(found);
     }
     stretches.addFirst(found);
+    Recording.hold(found.cos);
+    Recording.hold(found.sin);
     long from = start - found.from;
     return new Angles(found.cos.narrow(0, from, count), found.sin.narrow(0, from, count));
   }

@@ -9,6 +9,7 @@ import java.util.Map;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
@@ -286,6 +287,16 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     }
   }
 
+  @Override
+  public void check(Batch batch) {
+    refuseForeignIds(batch.ids());
+  }
+
+  @Override
+  public boolean repeats() {
+    return true;
+  }
+
   /**
    * The mean cross-entropy over labelled positions, in nats, a scalar. Losses that layers have of
    * their own are added to the tape, and join in {@link Tape#backward}.
@@ -347,6 +358,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private Tensor there(Tensor ids) {
     Device device = device();
     if (ids.device().equals(device)) return ids;
+    Recording.refuse("a copy of ids from the host");
     Tensor from = ids.device().is_cpu() && device.is_cuda() ? ids.pin_memory() : ids;
     return from.to(device, ScalarType.Long, true, false, new MemoryFormatOptional());
   }

@@ -19,4 +19,19 @@ public interface Trainable {
    * their own are added to the tape.
    */
   Var loss(Tape tape, Batch batch);
+
+  /**
+   * Refuses a batch that {@link #loss} would compute nonsense from, as far as the host can see.
+   *
+   * @throws org.bmojo.error.BadInput if it is one
+   */
+  default void check(Batch batch) {}
+
+  /**
+   * Whether batches of one shape always take the same operations on the same memory, with nothing
+   * drawn, carried on or looked up by the host: such passes can be recorded and run again.
+   */
+  default boolean repeats() {
+    return false;
+  }
 }

@@ -194,6 +194,13 @@ public final class Parameter extends Var implements AutoCloseable {
     buffer = place;
   }
 
+  /** Lets go of the gradient and its buffer. */
+  public void forgetGradient() {
+    cleared = true;
+    if (buffer != null) buffer.releaseReference();
+    buffer = null;
+  }
+
   /** Has a gradient from now on: zeros, if nothing flowed. */
   public void requireGradient() {
     if (cleared) buffer().zero_();
@@ -214,9 +221,7 @@ public final class Parameter extends Var implements AutoCloseable {
   /** Frees value and gradient. */
   @Override
   public void close() {
-    cleared = true;
-    if (buffer != null) buffer.releaseReference();
-    buffer = null;
+    forgetGradient();
     if (master != null) master.releaseReference();
     master = null;
     value().releaseReference();

@@ -23,9 +23,11 @@ final class FlatGradients implements AutoCloseable {
   private static final long ALIGNMENT = 32;
 
   private final List<Owned> flat = new ArrayList<>();
+  private final Collection<Parameter> parameters;
 
   /** Gives every parameter its place. */
   FlatGradients(Collection<Parameter> parameters) {
+    this.parameters = List.copyOf(parameters);
     Map<ScalarType, List<Parameter>> byType = new LinkedHashMap<>();
     for (Parameter p : parameters) {
       ScalarType type = p.master().scalar_type().intern();
@@ -50,8 +52,10 @@ final class FlatGradients implements AutoCloseable {
     return Math.ceilDiv(count, ALIGNMENT) * ALIGNMENT;
   }
 
+  /** Takes the places back, so that another optimizer may give others. */
   @Override
   public void close() {
+    parameters.forEach(Parameter::forgetGradient);
     flat.forEach(Owned::close);
   }
 }

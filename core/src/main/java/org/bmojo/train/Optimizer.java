@@ -111,16 +111,35 @@ public final class Optimizer implements AutoCloseable {
     try (Scope scope = new Scope()) {
       List<AdamW.Slot> slots = moments.slots();
       steps++;
-      Kernels.of(slots.getFirst().weight())
-          .adamW()
-          .step(
-              slots,
-              new AdamW.Settings(
-                  learningRate, settings.beta1, settings.beta2, settings.eps, steps, settings.clip),
-              norm);
+      Kernels.of(slots.getFirst().weight()).adamW().step(slots, numbers(learningRate), norm);
       moments.spread();
       clearGradients();
     }
+  }
+
+  /**
+   * The same as one of the operations of a {@link RecordedUpdate}, which runs often: it counts in
+   * {@link #next}.
+   *
+   * @param varying (4) float64, where the gradients are: what {@link #next} returns for an update
+   */
+  void queueRecorded(Tensor varying, Tensor norm) {
+    try (Scope scope = new Scope()) {
+      List<AdamW.Slot> slots = moments.slots();
+      Kernels.of(slots.getFirst().weight()).adamW().step(slots, numbers(0), norm, varying);
+      clearGradients();
+    }
+  }
+
+  /** Counts an update that is recorded; returns the numbers that it is to read. */
+  double[] next(double learningRate) {
+    steps++;
+    return numbers(learningRate).varying();
+  }
+
+  private AdamW.Settings numbers(double learningRate) {
+    Settings s = settings;
+    return new AdamW.Settings(learningRate, s.beta1, s.beta2, s.eps, Math.max(1, steps), s.clip);
   }
 
   /** Takes an update back that turned out to have changed nothing. */

@@ -8,6 +8,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import org.bmojo.data.BatchSource;
+import org.bmojo.error.BadInput;
+import org.bmojo.kernels.cuda.SideStream;
 import org.bmojo.kernels.torch.Later;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
@@ -76,12 +78,18 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** Updates before a recording: they compile kernels and fill what remembers. */
+  private static final int WARM_UPS = 3;
+
   private final Trainable model;
   private final Optimizer optimizer;
   private final Schedule schedule;
   private final Guard.Watch watch;
   private final @Nullable Group group;
   private boolean ended;
+  private int warmUps = -1; // before a recording; negative for none
+  private boolean recording;
+  private @Nullable RecordedUpdate recorded;
 
   /** Trains {@code model} in place; stops where the loss is no number. */
   public Trainer(Trainable model, Optimizer.Settings settings, Schedule schedule) {
@@ -112,6 +120,32 @@ public final class Trainer implements AutoCloseable {
   private static void share(Parameter p, Group group) {
     group.copyFrom(0, p.master());
     if (p.isMixed()) p.value().copy_(p.master());
+  }
+
+  /**
+   * On a GPU, has {@link #run} record an update once it has seen a few, and launch the recording
+   * from then on, wherever batches have the shape of the first: the same numbers, and the host has
+   * next to nothing to do. Updates of other shapes, or with unlabelled tokens, run as ever.
+   *
+   * @throws BadInput on a CPU, among several processes, and for models whose passes differ from
+   *     batch to batch
+   */
+  public void recordUpdates() {
+    String found = null;
+    if (model.device().is_cpu()) found = "a CPU";
+    else if (group != null) found = group.ranks().size() + " processes";
+    else if (!model.repeats()) found = "a model whose passes differ from batch to batch";
+    if (found != null) {
+      throw new BadInput(
+          "updates as CUDA graphs with " + found,
+          "expected one GPU, windows of one length and no carried memory",
+          "Leave --graph out");
+    }
+    recordUpdates(WARM_UPS);
+  }
+
+  void recordUpdates(int warmUps) {
+    this.warmUps = warmUps;
   }
 
   /** Shows the guard losses of updates taken before, so that it knows what is usual. */
@@ -150,7 +184,19 @@ public final class Trainer implements AutoCloseable {
    * @throws DivergedException if the guard refuses an update; nothing was updated with it
    */
   public void run(BatchSupplier data, Listener listener) {
+    if (warmUps < 0 || model.device().is_cpu()) {
+      loop(data, listener);
+    } else {
+      // Nothing can be recorded on the default stream.
+      try (SideStream _ = new SideStream(model.device().index())) {
+        loop(data, listener);
+      }
+    }
+  }
+
+  private void loop(BatchSupplier data, Listener listener) {
     boolean ahead = !model.device().is_cpu();
+    recording = warmUps >= 0;
     Deque<Pending> queued = new ArrayDeque<>(); // at most two
     boolean on = true;
     try {
@@ -167,6 +213,9 @@ public final class Trainer implements AutoCloseable {
       while (!queued.isEmpty()) listener.stepped(finish(queued.remove()));
     } finally {
       queued.forEach(p -> p.numbers.close());
+      if (recorded != null) recorded.close();
+      recorded = null;
+      recording = false;
     }
   }
 
@@ -187,43 +236,73 @@ public final class Trainer implements AutoCloseable {
 
   private Pending queue(BatchSupplier data, boolean end) {
     long number = optimizer.steps() + 1;
-    long tokens = 0;
+    double rate = schedule.rate(number);
+    double limit = watch.limit(); // On a GPU, without the update that is under way.
     try (Scope scope = new Scope()) {
       List<Batch> batches = data.batches(number);
-      long labelled = batches.stream().mapToLong(Batch::labelled).sum();
       double ours = group == null ? 1 : data.share(group.ranks().size());
-      Tensor loss = null;
-      for (Batch batch : batches) {
-        // Every labelled token counts the same, whatever batch it came in.
-        double share = (double) batch.labelled() / Math.max(1, labelled) * ours;
-        boolean last = batch == batches.getLast();
-        try (Scope pass = new Scope();
-            Tape tape = Tape.recording()) {
-          Var mean = model.loss(tape, batch);
-          Tensor part = mean.value().to(ScalarType.Double).mul(scalar(share));
-          loss = pass.keep(loss == null ? part : loss.add(part));
-          tokens += batch.tokens();
-          if (last) tape.backward(mean, share, optimizer::whole);
-          else tape.backward(mean, share);
-        }
-      }
-      if (loss == null) throw new IllegalStateException("an update without batches");
-      Tensor norm = optimizer.gradientNorm();
-      Tensor asked = torch.full_like(loss, scalar(end ? 1 : 0));
-      if (group != null) {
-        Tensor sums = stack(0, loss, norm.square(), asked);
-        group.sum(sums);
-        loss = sums.select(0, 0);
-        norm = sums.select(0, 1).sqrt();
-        asked = sums.select(0, 2);
-      }
-      double rate = schedule.rate(number);
-      double limit = watch.limit(); // On a GPU, without the update that is under way.
-      norm = accepted(norm, loss, limit);
-      optimizer.queue(rate, norm);
-      Later numbers = new Later(stack(0, loss, norm, asked));
-      return new Pending(number, rate, Math.round(tokens / ours), limit, numbers);
+      long tokens = Math.round(batches.stream().mapToLong(Batch::tokens).sum() / ours);
+      RecordedUpdate update = recorded(batches);
+      Later numbers =
+          update == null
+              ? queue(batches, ours, rate, limit, end)
+              : update.run(batches, rate, limit, end);
+      return new Pending(number, rate, tokens, limit, numbers);
     }
+  }
+
+  /** What runs an update of these batches as a whole; null where it is run kernel by kernel. */
+  private @Nullable RecordedUpdate recorded(List<Batch> batches) {
+    if (!recording) return null;
+    if (recorded == null && RecordedUpdate.suits(batches)) {
+      Tensor like = model.parameters().values().iterator().next().value();
+      recorded = new RecordedUpdate(b -> passes(b, 1), optimizer, like, batches, warmUps);
+    }
+    if (recorded == null || !recorded.serves(batches)) return null;
+    batches.forEach(model::check);
+    return recorded;
+  }
+
+  private Later queue(List<Batch> batches, double ours, double rate, double limit, boolean end) {
+    Tensor loss = passes(batches, ours);
+    Tensor norm = optimizer.gradientNorm();
+    Tensor asked = torch.full_like(loss, scalar(end ? 1 : 0));
+    if (group != null) {
+      Tensor sums = stack(0, loss, norm.square(), asked);
+      group.sum(sums);
+      loss = sums.select(0, 0);
+      norm = sums.select(0, 1).sqrt();
+      asked = sums.select(0, 2);
+    }
+    norm = accepted(norm, loss, limit);
+    optimizer.queue(rate, norm);
+    return new Later(stack(0, loss, norm, asked));
+  }
+
+  /**
+   * Forward and backward passes.
+   *
+   * @param ours share of the update's labelled tokens that these batches have
+   * @return this share of the loss, a float64 scalar
+   */
+  private Tensor passes(List<Batch> batches, double ours) {
+    long labelled = batches.stream().mapToLong(Batch::labelled).sum();
+    Tensor loss = null;
+    for (Batch batch : batches) {
+      // Every labelled token counts the same, whatever batch it came in.
+      double share = (double) batch.labelled() / Math.max(1, labelled) * ours;
+      boolean last = batch == batches.getLast();
+      try (Scope pass = new Scope();
+          Tape tape = Tape.recording()) {
+        Var mean = model.loss(tape, batch);
+        Tensor part = mean.value().to(ScalarType.Double).mul(scalar(share));
+        loss = pass.keep(loss == null ? part : loss.add(part));
+        if (last) tape.backward(mean, share, optimizer::whole);
+        else tape.backward(mean, share);
+      }
+    }
+    if (loss == null) throw new IllegalStateException("an update without batches");
+    return loss;
   }
 
   /** The norm; no number, so that nothing is updated, where the loss is none or is too high. */

@@ -74,6 +74,21 @@ class TrainerTest {
   }
 
   @Test
+  void afterATrainerIsClosedAnotherTrainsTheModelOn() {
+    try (Scope scope = new Scope();
+        LanguageModel model = GoldenRun.model("mamba", ScalarType.Float)) {
+      List<Double> losses = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        try (Trainer trainer = new Trainer(model, GoldenRun.SETTINGS, FIVE)) {
+          trainer.run(number -> List.of(GoldenRun.batch(1)), step -> losses.add(step.loss()));
+        }
+      }
+      assertThat(losses).hasSize(10);
+      assertThat(losses.getLast()).isLessThan(losses.get(5)).isLessThan(losses.getFirst());
+    }
+  }
+
+  @Test
   void aLossThatIsNoNumberLeavesTheWeightsAndCanBeFollowedByAGoodStep() {
     try (Scope scope = new Scope();
         LanguageModel model = GoldenRun.model("bmojo", ScalarType.Float);

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cuda.Gpu;
+import org.bmojo.kernels.cuda.GpuTimer;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Batch;
 import org.bmojo.model.LanguageModel;
@@ -34,7 +35,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A step's time is what passes between the ends of two steps while the next ones are queued, as
  * in a run; the median of {@value #STEPS} after {@value #WARM}. Beside it stands how long the
- * thread that queues the work was busy: as long as that is less, no GPU waits.
+ * thread that queues the work was busy, and how long the GPU needs for a step that was queued
+ * before it began: the step's time is about the larger one. With {@code --graph} a second line has
+ * the same with each step launched as one CUDA graph.
  *
  * <p>Started as one of several processes ({@code RANK}, {@code WORLD_SIZE}, {@code LOCAL_RANK},
  * {@code MASTER_ADDR}, {@code MASTER_PORT}) it trains with the others, each on a batch of that
@@ -43,20 +46,27 @@ import org.jspecify.annotations.Nullable;
 public final class TrainLab {
   private static final int WARM = 5, STEPS = 15, VOCABULARY = 50_304;
 
+  /** The step whose time on the GPU is taken, and for how long it is held up. */
+  private static final int HELD = WARM + STEPS + 1, HOLD_MS = 300;
+
+  /** System property: prints stack traces of what went wrong. */
+  private static final String TRACE_PROPERTY = "bmojo.trace";
+
   private static final int PROFILED = WARM + STEPS - 4;
 
   private final Placement placement;
   private final boolean gpu;
   private final @Nullable Group group;
   private final Ranks ranks;
-  private final boolean profiled;
+  private final boolean profiled, graphs;
 
-  private TrainLab(Placement placement, @Nullable Group group, boolean profiled) {
+  private TrainLab(Placement placement, @Nullable Group group, boolean profiled, boolean graphs) {
     this.placement = placement;
     this.gpu = placement.libtorch().is_cuda();
     this.group = group;
     this.ranks = group == null ? Ranks.ALONE : group.ranks();
     this.profiled = profiled;
+    this.graphs = graphs;
   }
 
   /**
@@ -65,8 +75,10 @@ public final class TrainLab {
    * @param shape {@code BxT}
    * @param families none for all
    * @param profile whether to say what the GPU did in the last steps, kernel by kernel
+   * @param graphs whether to time steps as CUDA graphs besides
    */
-  public static void run(String size, String shape, List<String> families, boolean profile) {
+  public static void run(
+      String size, String shape, List<String> families, boolean profile, boolean graphs) {
     Presets.Size chosen = size(size);
     String[] sides = shape.split("x");
     if (sides.length != 2 || !sides[0].matches("\\d{1,6}") || !sides[1].matches("\\d{1,8}")) {
@@ -78,12 +90,12 @@ public final class TrainLab {
     if (placement.libtorch().is_cuda()) Gpu.ask(placement.libtorch().index()); // now the current
     if (ranks.isFirst()) {
       System.out.printf(
-          "%-12s %11s %9s %9s %9s %9s %9s%n",
-          "model", "parameters", "ms", "host ms", "tokens/s", "loss", "peak GB");
+          "%-16s %13s %8s %8s %8s %9s %9s %8s%n",
+          "model", "parameters", "ms", "host ms", "gpu ms", "tokens/s", "loss", "peak GB");
     }
     try (Group group =
         ranks.areMany() ? Group.join(ranks, placement.libtorch(), Group.PATIENCE) : null) {
-      TrainLab lab = new TrainLab(placement, group, profile);
+      TrainLab lab = new TrainLab(placement, group, profile, graphs);
       lab.run(chosen, Integer.parseInt(sides[0]), Integer.parseInt(sides[1]), families);
       if (group != null) group.leave();
     }
@@ -105,58 +117,104 @@ public final class TrainLab {
   }
 
   private void time(String name, ModelConfig config, int batch, int context) {
-    Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, WARM + STEPS);
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
-      if (gpu) {
-        model.place(placement, true);
-        torch_cuda.getAllocator().resetPeakStats(placement.libtorch().index());
-      }
-      List<Double> times = new ArrayList<>();
-      List<Double> losses = new ArrayList<>();
-      double host;
-      try (Trainer trainer =
-          new Trainer(model, Optimizer.Settings.STANDARD, schedule, Guard.STANDARD, group)) {
-        Batch data = random(batch, context, ranks.rank());
-        KernelProfile[] profile = new KernelProfile[1];
-        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
-        long[] last = {System.nanoTime()};
-        long[] busy = new long[2]; // this thread's own time, after warming up and at the end
-        trainer.run(
-            _ -> List.of(data),
-            step -> {
-              long now = System.nanoTime();
-              if (step.number() > WARM) times.add((now - last[0]) / 1e6);
-              last[0] = now;
-              if (profiled && ranks.isFirst() && step.number() == PROFILED)
-                profile[0] = KernelProfile.start();
-              if (step.number() <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
-              busy[1] = threads.getCurrentThreadCpuTime();
-              losses.add(step.loss());
-              return true;
-            });
-        if (profile[0] != null) profile[0].print(WARM + STEPS - PROFILED, 45);
-        host = (busy[1] - busy[0]) / 1e6 / STEPS;
-      }
-      times.sort(null);
-      double median = times.get(times.size() / 2);
-      if (!ranks.isFirst()) return;
-      System.out.printf(
-          "%-12s %,11d %9.1f %9.1f %,9.0f %9.4f %9.1f%n",
-          name,
-          model.parameterCount(),
-          median,
-          host,
-          ranks.size() * batch * (double) context / median * 1e3,
-          losses.getLast(),
-          gpu ? peakBytes() / 1e9 : Double.NaN);
+      if (gpu) model.place(placement, true);
+      time(name, model, random(batch, context, ranks.rank()), false);
+      if (graphs) time(name + " graph", model, random(batch, context, ranks.rank()), true);
     } catch (LostRankException e) {
       throw e;
     } catch (RuntimeException e) {
       if (ranks.areMany()) throw e; // The others are waiting.
-      System.out.printf("%-12s %s%n", name, e.getMessage());
+      System.out.printf("%-16s %s%n", name, e.getMessage());
+      if (System.getProperty(TRACE_PROPERTY) != null) e.printStackTrace(System.out);
     } finally {
       if (gpu) torch_cuda.getAllocator().emptyCache();
+    }
+  }
+
+  private void time(String name, LanguageModel model, Batch data, boolean graph) {
+    Schedule schedule = new Schedule(Schedule.Shape.CONSTANT, 1e-4, 0, 0, HELD);
+    if (gpu) {
+      torch_cuda.getAllocator().emptyCache();
+      torch_cuda.getAllocator().resetPeakStats(placement.libtorch().index());
+    }
+    Watch watch;
+    try (Trainer trainer =
+            new Trainer(model, Optimizer.Settings.STANDARD, schedule, Guard.STANDARD, group);
+        GpuTimer timer = gpu ? new GpuTimer() : null) {
+      if (graph) trainer.recordUpdates();
+      watch = new Watch(timer);
+      trainer.run(
+          number -> {
+            if (number == HELD && timer != null) timer.start(HOLD_MS);
+            return List.of(data);
+          },
+          watch);
+      watch.printProfile();
+    }
+    if (!ranks.isFirst()) return;
+    double median = watch.median();
+    System.out.printf(
+        "%-16s %,13d %8.1f %8.1f %8s %,9.0f %9.4f %8.1f%n",
+        name,
+        model.parameterCount(),
+        median,
+        watch.hostMillis(),
+        gpu ? String.format(Locale.ROOT, "%.1f", watch.gpuMillis) : "-",
+        ranks.size() * data.tokens() / median * 1e3,
+        watch.loss,
+        gpu ? peakBytes() / 1e9 : Double.NaN);
+  }
+
+  /** Takes the times of a run's steps. */
+  private final class Watch implements Trainer.Listener {
+    private final @Nullable GpuTimer timer;
+    private final List<Double> times = new ArrayList<>();
+    private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    private final long[] busy = new long[2]; // this thread's own time, after warming up, at the end
+    private @Nullable KernelProfile profile;
+    private long last = System.nanoTime();
+    double loss, gpuMillis;
+
+    Watch(@Nullable GpuTimer timer) {
+      this.timer = timer;
+    }
+
+    @Override
+    public boolean stepped(Trainer.Step step) {
+      long n = step.number();
+      if (n == HELD) {
+        if (timer != null) gpuMillis = timer.stop();
+        return false;
+      }
+      long now = System.nanoTime();
+      if (n > WARM) times.add((now - last) / 1e6);
+      last = now;
+      if (profiled && ranks.isFirst() && n == PROFILED) profile = KernelProfile.start();
+      if (n <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
+      if (n < HELD - 1) busy[1] = threads.getCurrentThreadCpuTime();
+      loss = step.loss();
+      return true;
+    }
+
+    /** Nothing is queued behind the last step, whose end the clock is to see. */
+    @Override
+    public boolean looksAtModel(long number) {
+      return number == HELD;
+    }
+
+    void printProfile() {
+      if (profile != null) profile.print(WARM + STEPS - PROFILED, 45);
+    }
+
+    double median() {
+      times.sort(null);
+      return times.get(times.size() / 2);
+    }
+
+    double hostMillis() {
+      return (busy[1] - busy[0]) / 1e6 / (STEPS - 1);
     }
   }
 

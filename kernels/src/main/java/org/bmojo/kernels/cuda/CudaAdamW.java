@@ -5,6 +5,7 @@ import java.util.List;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.AdamW;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.kernels.torch.Tensors;
@@ -48,6 +49,17 @@ public final class CudaAdamW implements AdamW {
 
   @Override
   public void step(List<Slot> slots, Settings s, Tensor norm) {
+    launch(slots, s, norm, null);
+  }
+
+  @Override
+  public void step(List<Slot> slots, Settings settings, Tensor norm, Tensor varying) {
+    Shapes.expect(OP, "varying", varying, 4);
+    launch(slots, settings, norm, varying);
+  }
+
+  private void launch(List<Slot> slots, Settings s, Tensor norm, @Nullable Tensor varying) {
+    Shapes.expect(OP, "norm", norm);
     try (Scope scope = new Scope()) {
       for (SlotTable table : tables(slots)) {
         table
@@ -60,30 +72,37 @@ public final class CudaAdamW implements AdamW {
                 (float) s.beta1(),
                 (float) s.beta2(),
                 (float) s.eps(),
-                (float) (1 / (1 - Math.pow(s.beta1(), s.step()))),
-                (float) (1 / (1 - Math.pow(s.beta2(), s.step()))),
+                (float) s.firstCorrection(),
+                (float) s.secondCorrection(),
                 (float) s.clip(),
-                scalar(norm, table.addresses()));
+                wide("norm", norm, table.addresses()),
+                varying == null ? null : wide("varying", varying, table.addresses()));
       }
     }
   }
 
-  private static Tensor scalar(Tensor norm, Tensor like) {
-    Shapes.expect(OP, "norm", norm);
-    Shapes.sameDevice(OP, "norm", norm, like);
-    if (norm.scalar_type().intern() == ScalarType.Double) return norm;
+  private static Tensor wide(String name, Tensor t, Tensor like) {
+    Shapes.sameDevice(OP, name, t, like);
+    if (t.scalar_type().intern() == ScalarType.Double) return t;
     throw new BadInput(
-        OP + ": norm is " + norm.scalar_type().intern(),
+        OP + ": " + name + " is " + t.scalar_type().intern(),
         "expected float64",
-        "pass what gradientNorm returned");
+        "convert it, or pass what gradientNorm returned");
+  }
+
+  private List<SlotTable> tables(List<Slot> slots) {
+    List<SlotTable> tables = found(slots);
+    tables.forEach(table -> Recording.hold(table.addresses()));
+    return tables;
   }
 
   /** Those of the last call if the list is the same and cannot have changed. */
-  private synchronized List<SlotTable> tables(List<Slot> slots) {
+  private synchronized List<SlotTable> found(List<Slot> slots) {
     if (seen != null && seen.slots.get() == slots) {
       if (!slots.isEmpty()) Device.of(slots.getFirst().weight());
       return seen.tables;
     }
+    Recording.refuse("a list of parameters that was not stepped before");
     List<SlotTable> tables = SlotTable.of(OP, slots);
     boolean immutable = List.copyOf(slots) == slots;
     if (!immutable) return tables;

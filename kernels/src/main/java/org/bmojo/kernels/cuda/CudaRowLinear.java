@@ -109,12 +109,7 @@ public final class CudaRowLinear implements RowLinear {
             "GATED=" + (gated ? 1 : 0))
         .kernel("row_linear")
         .launchEarly(
-            new Grid(
-                blocks,
-                1,
-                1,
-                THREADS,
-                Math.toIntExact(x.numel() * x.element_size())),
+            new Grid(blocks, 1, 1, THREADS, Math.toIntExact(x.numel() * x.element_size())),
             x(door, x),
             gain,
             norm == null ? 0f : (float) norm.eps(),

@@ -6,7 +6,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/** {@code token_step.cu}, {@code token_scan.cu}, {@code token_attention.cu} and {@code token_memory.cu}. */
+/**
+ * {@code token_step.cu}, {@code token_scan.cu}, {@code token_attention.cu} and {@code
+ * token_memory.cu}.
+ */
 public final class CudaTokenStep implements TokenStep {
   private static final String OP = "token step";
   private static final int THREADS = 128;

@@ -10,9 +10,12 @@ import static org.bytedeco.cuda.global.cudart.cudaStreamBeginCapture;
 import static org.bytedeco.cuda.global.cudart.cudaStreamCaptureModeThreadLocal;
 import static org.bytedeco.cuda.global.cudart.cudaStreamEndCapture;
 
+import java.util.List;
+import org.bmojo.kernels.torch.Recording;
 import org.bytedeco.cuda.cudart.CUgraphExec_st;
 import org.bytedeco.cuda.cudart.CUgraph_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * Work on a GPU that is queued once, recorded, and from then on launched as a whole: a thousand
@@ -41,12 +44,14 @@ public final class Graph implements AutoCloseable {
   private final Device device;
   private final GraphMemory memory;
   private final CUgraphExec_st graph;
+  private final List<Tensor> held;
   private boolean closed;
 
-  private Graph(Device device, GraphMemory memory, CUgraphExec_st graph) {
+  private Graph(Device device, GraphMemory memory, CUgraphExec_st graph, List<Tensor> held) {
     this.device = device;
     this.memory = memory;
     this.graph = graph;
+    this.held = held;
   }
 
   /**
@@ -80,11 +85,16 @@ public final class Graph implements AutoCloseable {
       }
       Driver.check("waiting before a capture", cudaDeviceSynchronize());
       GraphMemory memory = new GraphMemory(device, stream);
+      List<Tensor> held = Recording.begin();
       try {
-        return new Graph(device, memory, instantiated(recorded(stream, memory, work)));
+        CUgraphExec_st graph = instantiated(recorded(stream, memory, work));
+        return new Graph(device, memory, graph, held);
       } catch (RuntimeException | Error e) {
+        held.forEach(Tensor::releaseReference);
         memory.close();
         throw e;
+      } finally {
+        Recording.end();
       }
     }
   }
@@ -146,6 +156,7 @@ public final class Graph implements AutoCloseable {
     closed = true;
     cudaDeviceSynchronize(); // If it fails, whoever asked for the work learns of it.
     cudaGraphExecDestroy(graph);
+    held.forEach(Tensor::releaseReference);
     memory.close();
   }
 }

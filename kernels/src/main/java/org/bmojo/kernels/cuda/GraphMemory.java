@@ -1,12 +1,13 @@
 package org.bmojo.kernels.cuda;
 
+import java.util.concurrent.atomic.AtomicLong;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.cuda.DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair;
-import org.bytedeco.pytorch.cuda.MemPool;
 import org.bytedeco.pytorch.cuda.StreamFilter;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -41,10 +42,18 @@ final class GraphMemory implements AutoCloseable {
     }
   }
 
+  private static final AtomicLong NEXT = new AtomicLong(1L << 40);
+
   private final byte device;
   private final long stream;
 
-  /** Two 64-bit numbers, whatever the name says: JavaCPP takes any pair of theirs for this one. */
+  /** Two 64-bit numbers; libtorch's own pools have small ones. */
+  private final LongPointer numbers = new LongPointer(2).retainReference();
+
+  /**
+   * The same as JavaCPP takes them: it has mistaken their type for that of another pair. So this
+   * one is but an address. One that libtorch hands out would be freed as the other, and crash.
+   */
   private final DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair id;
 
   private boolean known;
@@ -54,7 +63,9 @@ final class GraphMemory implements AutoCloseable {
     this.device = (byte) device.index();
     this.stream = stream.address();
     torch_cuda.getAllocator().emptyCache();
-    id = MemPool.graph_pool_handle().retainReference();
+    numbers.put(0, 0).put(1, NEXT.getAndIncrement());
+    Kernel.Address address = new Kernel.Address(numbers.address());
+    id = new DeviceAssertionsDataVectorCUDAKernelLaunchInfoVectorPair(address);
   }
 
   /** From now on memory for the stream comes from the pool. */
@@ -84,6 +95,6 @@ final class GraphMemory implements AutoCloseable {
   @Override
   public void close() {
     if (known) torch_cuda.getAllocator().releasePool(device, id);
-    id.releaseReference();
+    numbers.releaseReference();
   }
 }

@@ -46,7 +46,7 @@ final class Kernel {
   }
 
   /** A bare address as JavaCPP takes it. */
-  private static final class Address extends Pointer {
+  static final class Address extends Pointer {
     Address(long address) {
       super((Pointer) null);
       this.address = address;

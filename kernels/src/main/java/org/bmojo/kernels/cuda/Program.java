@@ -42,7 +42,12 @@ final class Program {
    * @param constants "N=16", visible to the source as macros
    */
   static Program of(Tensor like, String file, String... constants) {
-    Key key = new Key(Device.of(like), file, List.of(constants));
+    return of(Device.of(like), file, constants);
+  }
+
+  /** The program for {@code device}, which is the thread's current one. */
+  static Program of(Device device, String file, String... constants) {
+    Key key = new Key(device, file, List.of(constants));
     Program known = LOADED.get(key);
     return known != null ? known : LOADED.computeIfAbsent(key, Program::new);
   }

@@ -13,6 +13,10 @@
  * asked for its deterministic backward pass, unless {@code -Dbmojo.deterministic=false} asks for
  * atomics: faster, and gradients that differ in their last bits from run to run.
  *
+ * <p>Where the host is slower than the GPU, {@link org.bmojo.kernels.cuda.Graph} records what is
+ * queued, libtorch's operations and ours alike, and launches it as a whole. What an operation sends
+ * from the host, or keeps for later calls, minds {@link org.bmojo.kernels.torch.Recording}.
+ *
  * <p>No class here touches CUDA when it is loaded; ask {@link
  * org.bmojo.kernels.cuda.CudaRoom#unavailable()} first.
  */

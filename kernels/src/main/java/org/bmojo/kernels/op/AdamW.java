@@ -1,6 +1,8 @@
 package org.bmojo.kernels.op;
 
 import java.util.List;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +47,21 @@ public interface AdamW {
     public double gradientScale(double norm) {
       return clip > 0 && norm > clip ? clip / norm : 1;
     }
+
+    /** 1 / (1 − β₁^step): what the mean of gradients lacks after so few. */
+    public double firstCorrection() {
+      return 1 / (1 - Math.pow(beta1, step));
+    }
+
+    /** 1 / (1 − β₂^step), of their squares. */
+    public double secondCorrection() {
+      return 1 / (1 - Math.pow(beta2, step));
+    }
+
+    /** What changes from step to step: learning rate, step, both bias corrections. */
+    public double[] varying() {
+      return new double[] {learningRate, step, firstCorrection(), secondCorrection()};
+    }
   }
 
   /** The Euclidean norm over all gradients: (), float64, on their device. */
@@ -57,4 +74,22 @@ public interface AdamW {
    *     not finite, nothing is written
    */
   void step(List<Slot> slots, Settings settings, Tensor norm);
+
+  /**
+   * The same with what changes from step to step read from memory when the device gets there, so
+   * that a step can be recorded once and run again with other numbers.
+   *
+   * @param settings whose {@link Settings#varying} numbers do not count
+   * @param varying (4) float64, on the slots' device: the ones that do
+   */
+  default void step(List<Slot> slots, Settings settings, Tensor norm, Tensor varying) {
+    Shapes.expect("AdamW", "varying", varying, 4);
+    double rate, step;
+    try (Scope scope = new Scope()) {
+      rate = varying.select(0, 0).item_double();
+      step = varying.select(0, 1).item_double();
+    }
+    Settings s = settings;
+    step(slots, new Settings(rate, s.beta1, s.beta2, s.eps, Math.round(step), s.clip), norm);
+  }
 }

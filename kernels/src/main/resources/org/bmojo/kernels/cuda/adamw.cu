@@ -2,7 +2,7 @@
 //
 // A table says where the parameters lie; blocks own CHUNK elements each and find their parameter
 // by binary search over the chunks before it. The gradients' norm comes from memory, so that the
-// host need not know it.
+// host need not know it; so do, in a step that is recorded, the numbers that change with each.
 #include "common.cuh"
 
 constexpr int CHUNK = 4096, THREADS = 256;
@@ -61,10 +61,16 @@ struct Rates {
 
 extern "C" __global__ void adamw_step(
     const Slot* __restrict__ slots, int count, float rate, float beta1, float beta2, float eps,
-    float correction1, float correction2, float clip, const double* __restrict__ norm) {
+    float correction1, float correction2, float clip, const double* __restrict__ norm,
+    const double* __restrict__ varying) {  // rate, step, both corrections; null: the arguments
   double joint = *norm;
   if (!(joint <= LARGEST)) return;  // infinite, or no number
   float scale = clip > 0.f && joint > clip ? (float)(clip / joint) : 1.f;
+  if (varying) {
+    rate = (float)varying[0];
+    correction1 = (float)varying[2];
+    correction2 = (float)varying[3];
+  }
   const Slot slot = find(slots, count, blockIdx.x);
   Rates rates{rate, beta1, beta2, eps, scale, correction1, correction2,
               (float)(1.0 - (double)rate * slot.decay)};

@@ -15,6 +15,7 @@ import org.bmojo.kernels.op.AdamW.Settings;
 import org.bmojo.kernels.op.AdamW.Slot;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
+import org.bmojo.kernels.torch.Tensors;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -54,6 +55,24 @@ abstract class AdamWContract {
         if (slot.copy() != null) {
           assertSame("copy", slot.copy(), slot.weight().to(ScalarType.BFloat16));
         }
+      }
+    }
+  }
+
+  /** A recorded step reads them there when it runs again. */
+  @Test
+  void numbersMayLieWhereTheSlotsAre() {
+    try (Scope scope = new Scope()) {
+      List<Slot> here = slots(ScalarType.Float), there = slots(ScalarType.Float);
+      Tensor norm = op().gradientNorm(here);
+      Settings settings = new Settings(3e-3, 0.9, 0.95, 1e-8, 7, 1);
+      Settings blank = new Settings(0, 0.9, 0.95, 1e-8, 1, 1);
+      Tensor varying = Tensors.of(settings.varying()).to(norm.device(), ScalarType.Double);
+      op().step(here, settings, norm);
+      op().step(there, blank, norm, varying);
+      for (int i = 0; i < SHAPES.length; i++) {
+        assertSame("weight", there.get(i).weight(), here.get(i).weight());
+        assertSame("copy", copy(there.get(i)), copy(here.get(i)));
       }
     }
   }
