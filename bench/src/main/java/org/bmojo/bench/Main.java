@@ -125,13 +125,16 @@ public final class Main implements Runnable {
     @Option(names = "--prefill", description = "Times prompts too.")
     boolean prefill;
 
+    @Option(names = "--parts", description = "Times the matrices too, kind by kind (GPU).")
+    boolean parts;
+
     @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")
     List<String> families = List.of();
 
     @Override
     public Integer call() {
       List<Long> lengths = contexts.stream().map(Decode::tokens).toList();
-      TokenLab.run(size, batches, lengths, prefill, families);
+      TokenLab.run(size, batches, lengths, prefill, parts, families);
       return ExitCode.OK;
     }
 

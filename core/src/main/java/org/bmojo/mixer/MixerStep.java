@@ -136,8 +136,8 @@ public final class MixerStep {
   public void run(Tensor x) {
     RowLinear rows = shared.rows;
     if (space != null) {
-      rows.forward(x, norm, List.of(space.in), List.of());
-      shared.ops.convolve(space.convolution, reading == null ? null : reading.convolution);
+      Convolution near = reading == null ? null : reading.convolution;
+      shared.ops.enter(x, norm, space.in, space.convolution, near);
       rows.forward(space.scan.u(), null, List.of(space.select), List.of());
       shared.ops.scan(space.scan);
       Tensor out = space.scan.out();

@@ -50,6 +50,7 @@ public final class TokenLab {
    * @param batches how many sequences
    * @param contexts tokens read before
    * @param prefill whether prompts are timed too: 16 of 2,048 tokens
+   * @param parts whether what matrices take is told by kind
    * @param families none for all
    */
   public static void run(
@@ -57,6 +58,7 @@ public final class TokenLab {
       List<Integer> batches,
       List<Long> contexts,
       boolean prefill,
+      boolean parts,
       List<String> families) {
     List<String> names =
         Arrays.stream(Presets.Family.values())
@@ -75,6 +77,7 @@ public final class TokenLab {
         System.out.printf("%s-%s, %,d parameters%n", name, size, model.parameterCount());
         if (prefill) lab.prefill(model);
         for (int batch : batches) {
+          if (parts && lab.gpu) Products.print(model, batch);
           for (long context : contexts) lab.decode(model, batch, context, copy);
         }
       } finally {

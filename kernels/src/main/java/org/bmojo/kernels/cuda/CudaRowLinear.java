@@ -5,6 +5,7 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 import java.util.List;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.RowLinear;
+import org.bmojo.kernels.op.TokenStep.Convolution;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -32,23 +33,27 @@ public final class CudaRowLinear implements RowLinear {
   public void forward(Tensor x, @Nullable Norm norm, List<Map> maps, List<Tensor> added) {
     RowLinear.check(x, norm, maps, added);
     if (fits(x, maps.getFirst().weight())) {
-      launch(x, norm, maps, added, false);
+      launch(x, norm, maps, added, false, null, null);
       return;
     }
     try (Scope _ = new Scope()) {
       Tensor rows = normalised(x, norm);
-      for (Map map : maps) {
-        Tensor weight = map.weight().to(x.scalar_type()).t();
-        Tensor first = added.isEmpty() ? null : added.getFirst();
-        if (first == null) {
-          torch.mm_out(map.out(), rows, weight);
-        } else {
-          torch.addmm_out(map.out(), first, rows, weight, scalar(1), scalar(1));
-        }
-        if (added.size() > 1) map.out().add_(added.get(1));
-      }
+      for (Map map : maps) product(rows, map, added);
     }
     Kernel.interrupted();
+  }
+
+  private static void product(Tensor rows, Map map, List<Tensor> added) {
+    Tensor weight = map.weight().to(rows.scalar_type()).t();
+    if (added.isEmpty()) {
+      torch.mm_out(map.out(), rows, weight);
+      return;
+    }
+    // What is added may be the output itself: that goes first, before it is written over.
+    boolean itself = added.getLast().is_alias_of(map.out());
+    Tensor first = itself ? added.getLast() : added.getFirst();
+    torch.addmm_out(map.out(), first, rows, weight, scalar(1), scalar(1));
+    if (added.size() > 1) map.out().add_(itself ? added.getFirst() : added.getLast());
   }
 
   @Override
@@ -56,7 +61,7 @@ public final class CudaRowLinear implements RowLinear {
     List<Map> maps = List.of(new Map(gate, out), new Map(up, out));
     RowLinear.check(x, norm, maps, List.of());
     if (fits(x, gate)) {
-      launch(x, norm, maps, List.of(), true);
+      launch(x, norm, maps, List.of(), true, null, null);
       return;
     }
     try (Scope _ = new Scope()) {
@@ -75,13 +80,26 @@ public final class CudaRowLinear implements RowLinear {
     return y;
   }
 
-  private static boolean fits(Tensor x, Tensor weight) {
+  /** Whether one kernel does it. */
+  static boolean fits(Tensor x, Tensor weight) {
     boolean few = x.size(0) <= MOST_ROWS && x.numel() * x.element_size() <= MOST_BYTES;
     return few && x.scalar_type().intern() == weight.scalar_type().intern();
   }
 
-  private static void launch(
-      Tensor x, @Nullable Norm norm, List<Map> maps, List<Tensor> added, boolean gated) {
+  /**
+   * Queues the kernel.
+   *
+   * @param conv a convolution over the first outputs of the first map, whose {@code x} they are
+   * @param near one over the normalised rows, added to them
+   */
+  static void launch(
+      Tensor x,
+      @Nullable Norm norm,
+      List<Map> maps,
+      List<Tensor> added,
+      boolean gated,
+      @Nullable Convolution conv,
+      @Nullable Convolution near) {
     Door door = new Door(OP, x);
     Tensor gain = norm == null ? null : door.weight("gain", norm.gain());
     Map first = maps.getFirst();
@@ -106,7 +124,9 @@ public final class CudaRowLinear implements RowLinear {
             "VECTOR=" + vector,
             "TEAM=" + team,
             "NORM=" + (norm == null ? 0 : 1),
-            "GATED=" + (gated ? 1 : 0))
+            "GATED=" + (gated ? 1 : 0),
+            "CONV=" + (conv == null ? 0 : conv.weight().size(1)),
+            "NEAR=" + (near == null ? 0 : near.weight().size(1)))
         .kernel("row_linear")
         .launchEarly(
             new Grid(blocks, 1, 1, THREADS, Math.toIntExact(x.numel() * x.element_size())),
@@ -125,7 +145,16 @@ public final class CudaRowLinear implements RowLinear {
             count(third),
             added.isEmpty() ? null : door.activation("added", added.getFirst()),
             added.size() < 2 ? null : door.activation("added", added.get(1)),
-            (int) ((EARLY + turn - 1) / turn));
+            (int) ((EARLY + turn - 1) / turn),
+            conv == null ? null : conv.weight(),
+            conv == null ? null : conv.bias(),
+            conv == null ? null : conv.state(),
+            conv == null ? 0 : (int) conv.weight().size(0),
+            conv == null ? null : conv.out(),
+            near == null ? null : near.weight(),
+            near == null ? null : near.bias(),
+            near == null ? null : near.state(),
+            near == null ? null : near.out());
   }
 
   /** Warps that share a pair of outputs: enough to keep the memory busy, each with work to do. */

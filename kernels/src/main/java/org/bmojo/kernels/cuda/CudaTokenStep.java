@@ -1,6 +1,8 @@
 package org.bmojo.kernels.cuda;
 
+import java.util.List;
 import org.bmojo.kernels.cuda.Kernel.Grid;
+import org.bmojo.kernels.op.RowLinear;
 import org.bmojo.kernels.op.TokenStep;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -69,21 +71,44 @@ public final class CudaTokenStep implements TokenStep {
   }
 
   @Override
-  public void convolve(@Nullable Convolution plain, @Nullable Convolution residual) {
-    Convolution some = plain == null ? residual : plain;
-    if (some == null) return;
-    Door door = new Door(OP, some.x());
+  public void enter(
+      Tensor x,
+      RowLinear.Norm norm,
+      RowLinear.Map map,
+      Convolution plain,
+      @Nullable Convolution residual) {
+    if (CudaRowLinear.fits(x, map.weight()) && alike(norm.gain(), plain, residual)) {
+      CudaRowLinear.launch(x, norm, List.of(map), List.of(), false, plain, residual);
+      return;
+    }
+    new CudaRowLinear().forward(x, norm, List.of(map), List.of());
+    convolve(plain, residual);
+  }
+
+  /** Whether all small weights are of one type. */
+  private static boolean alike(Tensor gain, @Nullable Convolution... convolutions) {
+    String type = Program.type(gain);
+    for (Convolution c : convolutions) {
+      if (c == null) continue;
+      boolean same = type.equals(Program.type(c.weight()));
+      if (!same || (c.bias() != null && !type.equals(Program.type(c.bias())))) return false;
+    }
+    return true;
+  }
+
+  private static void convolve(Convolution plain, @Nullable Convolution residual) {
+    Door door = new Door(OP, plain.x());
     long widest = Math.max(channels(plain), channels(residual));
-    small(some.x(), some.weight(), taps(plain), taps(residual))
+    small(plain.x(), plain.weight(), taps(plain), taps(residual))
         .kernel("token_convolutions")
         .launchEarly(
-            new Grid((widest + THREADS - 1) / THREADS, some.x().size(0), 2, THREADS, 0),
-            plain == null ? null : plain.x(),
-            plain == null ? 0 : (int) plain.x().stride(0),
-            plain == null ? null : door.weight("weight", plain.weight()),
-            plain == null ? null : plain.bias(),
-            plain == null ? null : state(door, plain),
-            plain == null ? null : plain.out(),
+            new Grid((widest + THREADS - 1) / THREADS, plain.x().size(0), 2, THREADS, 0),
+            plain.x(),
+            (int) plain.x().stride(0),
+            door.weight("weight", plain.weight()),
+            plain.bias(),
+            state(door, plain),
+            plain.out(),
             channels(plain),
             residual == null ? null : residual.x(),
             residual == null ? 0 : (int) residual.x().stride(0),

@@ -55,12 +55,20 @@ public interface TokenStep {
   record Convolution(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor state, Tensor out) {}
 
   /**
-   * Two convolutions that do not wait for each other.
+   * A layer's way in: out = norm(x) · weightᵀ, and the convolutions that follow.
    *
-   * @param plain null for none
-   * @param residual out is x + silu(conv(x)); null for none
+   * @param x (B, d)
+   * @param map its first columns are the convolution's x, and may be left unwritten
+   * @param plain over these columns
+   * @param residual over the normalised rows, which are {@code norm.out()}: its out is x +
+   *     silu(conv(x)); null for none
    */
-  void convolve(@Nullable Convolution plain, @Nullable Convolution residual);
+  void enter(
+      Tensor x,
+      RowLinear.Norm norm,
+      RowLinear.Map map,
+      Convolution plain,
+      @Nullable Convolution residual);
 
   /**
    * One step of a selective state space.

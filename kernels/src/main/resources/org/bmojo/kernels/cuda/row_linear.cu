@@ -1,164 +1,255 @@
-// Few rows times matrices: y = f(x) · Wᵀ, then sums. Constants: ELEMENT type of rows, WEIGHT of the
-// matrices, GAIN of the norm, ROWS of x, WIDTH of one, VECTOR elements per load, TEAM warps per
-// pair of outputs, NORM whether x is normalised first, GATED whether a pair is gate and input of a
-// SwiGLU.
+// Few rows times matrices: y = f(x) · Wᵀ, then what follows an output alone. Constants: ELEMENT type
+// of rows, WEIGHT of the matrices, GAIN of the norm and of filters, ROWS of x, WIDTH of one, VECTOR
+// elements per load, TEAM warps per pair of outputs, NORM whether x is normalised first, GATED
+// whether a pair is gate and input of a SwiGLU, CONV taps of a short convolution over the first
+// outputs, NEAR taps of one over the normalised rows (0: none).
 //
 // The weights cross memory once and are all there is to do: a team of warps takes two of their rows
 // at a time, 16 bytes a lane, several loads on their way at once. Each block makes its own copy of
-// f(x) in shared memory. While the kernel before still works on x, the weights of the first `early`
-// turns are on their way to the cache.
+// f(x) in shared memory. While the kernel before still works on x, the first weights are on their
+// way to registers, and those of the first `early` turns to the cache.
 #include "common.cuh"
 #include "pipeline.cuh"
 
 using T = ELEMENT;
 using W = WEIGHT;
 constexpr int V = VECTOR, THREADS = 256, WARPS = THREADS / 32, TEAMS = WARPS / TEAM;
-constexpr int STRIDE = 32 * TEAM * V, CHUNKS = (WIDTH + STRIDE - 1) / STRIDE, AHEAD = 4;
+constexpr int STRIDE = 32 * TEAM * V, CHUNKS = (WIDTH + STRIDE - 1) / STRIDE, AHEAD = 2;
+constexpr int ITEMS = (WIDTH + THREADS * V - 1) / (THREADS * V);
+static_assert(2 * ROWS <= 32, "a lane per output");
 
 // Up to three matrices of WIDTH columns, one after the other, each with its own output.
 struct Maps {
-  const W* weights[3];
-  T* outs[3];
-  int counts[3];
+  const W *weight0, *weight1, *weight2;
+  T *out0, *out1, *out2;
+  int count0, count1, count2;
 
-  __device__ int which(int& row) const {
-    int m = 0;
-    while (m < 2 && row >= counts[m]) row -= counts[m++];
-    return m;
+  __device__ int which(int row) const { return (row >= count0) + (row >= count0 + count1); }
+  __device__ int place(int row, int m) const {
+    return row - (m > 0 ? count0 : 0) - (m > 1 ? count1 : 0);
+  }
+  __device__ int count(int m) const { return m == 0 ? count0 : m == 1 ? count1 : count2; }
+  __device__ T* out(int m) const { return m == 0 ? out0 : m == 1 ? out1 : out2; }
+  __device__ const W* weight(int row) const {
+    int m = which(row);
+    const W* from = m == 0 ? weight0 : m == 1 ? weight1 : weight2;
+    return from + place(row, m) * (long)WIDTH;
+  }
+};
+
+// One channel of a short convolution with K taps: silu(w · inputs + b), the last K − 1 inputs kept
+// in state (ROWS, K − 1, channels).
+template <int K>
+struct Channel {
+  float taps[K > 0 ? K : 1], past[K > 1 ? K - 1 : 1], bias;
+
+  __device__ void load(
+      const GAIN* weight, const GAIN* biases, const T* state, int channel, int channels, int row) {
+    EACH for (int m = 0; m < K; m++) taps[m] = wide(weight[channel * (long)K + m]);
+    bias = biases ? wide(biases[channel]) : 0.f;
+    EACH for (int m = 0; m + 1 < K; m++)
+      past[m] = wide(state[(row * (K - 1) + m) * (long)channels + channel]);
+  }
+
+  __device__ T advance(float newest, T* state, int channel, int channels, int row) const {
+    float sum = bias;
+    EACH for (int m = 0; m < K; m++) sum += taps[m] * (m + 1 < K ? past[m] : newest);
+    EACH for (int m = 0; m + 1 < K; m++)
+      state[(row * (K - 1) + m) * (long)channels + channel] =
+          narrow<T>(m + 2 < K ? past[m + 1] : newest);
+    return narrow<T>(sum * Exact<T>::sigmoid(sum));
+  }
+};
+
+// A pair's weights, AHEAD chunks of them at once.
+struct Ahead {
+  Pack<W, V> at[AHEAD][2];
+
+  __device__ static int column(int chunk) {
+    return chunk * STRIDE + (threadIdx.x / 32 % TEAM * 32 + threadIdx.x % 32) * V;
+  }
+  __device__ static bool holds(int chunk) {
+    bool chunks = CHUNKS % AHEAD == 0 || chunk < CHUNKS;
+    return chunks && (WIDTH % STRIDE == 0 || column(chunk) < WIDTH);
+  }
+  __device__ void load(const W* a, const W* b, int chunk) {
+    EACH for (int i = 0; i < AHEAD; i++) {
+      if (!holds(chunk + i)) continue;
+      at[i][0] = *reinterpret_cast<const Pack<W, V>*>(a + column(chunk + i));
+      at[i][1] = *reinterpret_cast<const Pack<W, V>*>(b + column(chunk + i));
+    }
+  }
+  __device__ void add(const T* rows, int chunk, float (&sums)[2][ROWS]) const {
+    EACH for (int i = 0; i < AHEAD; i++) {
+      if (!holds(chunk + i)) continue;
+      EACH for (int r = 0; r < ROWS; r++) {
+        float in[V];
+        read<V>(rows + r * (long)WIDTH + column(chunk + i), in);
+        EACH for (int j = 0; j < V; j++) {
+          sums[0][r] += wide(at[i][0].at[j]) * in[j];
+          sums[1][r] += wide(at[i][1].at[j]) * in[j];
+        }
+      }
+    }
+  }
+};
+
+struct Gains {
+  float at[ITEMS][V];
+
+  __device__ static int column(int item) { return (item * THREADS + threadIdx.x) * V; }
+  __device__ void load(const GAIN* gain) {
+    EACH for (int i = 0; i < ITEMS; i++)
+      EACH for (int j = 0; j < V; j++)
+        at[i][j] = column(i) < WIDTH ? wide(gain[column(i) + j]) : 0.f;
   }
 };
 
 // f(x) into shared memory; block 0 writes it out as well where somebody wants it.
-__device__ void take_rows(const T* x, const GAIN* gain, float eps, T* normed, T* rows) {
-  __shared__ float sums[WARPS];
-  int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  for (int b = 0; b < ROWS; b++) {
-    float scale = 1.f;
-    if (NORM) {
-      float square = 0.f;
-      for (int i = threadIdx.x * V; i < WIDTH; i += THREADS * V) {
-        float in[V];
-        read<V>(x + b * (long)WIDTH + i, in);
-        EACH for (int j = 0; j < V; j++) square += in[j] * in[j];
-      }
-      square = warp_sum(square);
-      if (lane == 0) sums[warp] = square;
-      __syncthreads();
-      square = 0.f;
-      EACH for (int w = 0; w < WARPS; w++) square += sums[w];
-      scale = 1.f / sqrtf(square / WIDTH + eps);
-      __syncthreads();
-    }
-    for (int i = threadIdx.x * V; i < WIDTH; i += THREADS * V) {
+__device__ void take_rows(const T* x, const Gains& gains, float eps, T* normed, T* rows) {
+  __shared__ float sums[WARPS][ROWS];
+  EACH for (int b = 0; b < ROWS; b++) {
+    float square = 0.f;
+    EACH for (int i = 0; i < ITEMS; i++) {
+      int at = Gains::column(i);
+      if (at >= WIDTH) continue;
       float in[V];
-      read<V>(x + b * (long)WIDTH + i, in);
-      if (NORM) {
-        EACH for (int j = 0; j < V; j++) in[j] *= scale * wide(gain[i + j]);
-      }
-      write<V>(rows + b * (long)WIDTH + i, in);
-      if (NORM && normed && blockIdx.x == 0) write<V>(normed + b * (long)WIDTH + i, in);
+      read<V>(x + b * (long)WIDTH + at, in);
+      write<V>(rows + b * (long)WIDTH + at, in);
+      EACH for (int j = 0; j < V; j++) square += in[j] * in[j];
+    }
+    if (!NORM) continue;
+    square = warp_sum(square);
+    if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32][b] = square;
+  }
+  __syncthreads();
+  if (!NORM) return;
+  EACH for (int b = 0; b < ROWS; b++) {
+    float square = 0.f;
+    EACH for (int w = 0; w < WARPS; w++) square += sums[w][b];
+    float scale = 1.f / sqrtf(square / WIDTH + eps);
+    EACH for (int i = 0; i < ITEMS; i++) {
+      int at = Gains::column(i);
+      if (at >= WIDTH) continue;
+      float in[V];
+      read<V>(rows + b * (long)WIDTH + at, in);
+      EACH for (int j = 0; j < V; j++) in[j] = in[j] * scale * gains.at[i][j];
+      write<V>(rows + b * (long)WIDTH + at, in);
+      if (normed && blockIdx.x == 0) write<V>(normed + b * (long)WIDTH + at, in);
     }
   }
   __syncthreads();
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_linear(
-    const T* x, const GAIN* __restrict__ gain, float eps, T* normed,
-    const W* __restrict__ weight0, const W* __restrict__ weight1, const W* __restrict__ weight2,
-    T* out0, T* out1, T* out2, int count0, int count1, int count2, const T* added0,
-    const T* added1, int early) {
+    const T* x, const GAIN* __restrict__ gain, float eps, T* normed, const W* __restrict__ weight0,
+    const W* __restrict__ weight1, const W* __restrict__ weight2, T* out0, T* out1, T* out2,
+    int count0, int count1, int count2, const T* added0, const T* added1, int early,
+    const GAIN* __restrict__ conv_weight, const GAIN* __restrict__ conv_bias, T* conv_state,
+    int channels, T* convolved, const GAIN* __restrict__ near_weight,
+    const GAIN* __restrict__ near_bias, T* near_state, T* near) {
   extern __shared__ __align__(16) char memory[];
   T* rows = reinterpret_cast<T*>(memory);
   __shared__ float parts[WARPS][2 * ROWS];
-  Maps maps{{weight0, weight1, weight2}, {out0, out1, out2}, {count0, count1, count2}};
-  int total = count0 + count1 + count2;  // GATED: gate and input count as one
+  Maps maps{weight0, weight1, weight2, out0, out1, out2, count0, count1, count2};
+  int total = count0 + count1 + count2;
   int pairs = GATED ? count0 : (total + 1) / 2;
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, team = warp / TEAM, part = warp % TEAM;
   int first = blockIdx.x * TEAMS + team, teams = gridDim.x * TEAMS;
 
   auto weights = [&](int pair, int which) {
     if (GATED) return (which ? weight1 : weight0) + pair * (long)WIDTH;
-    int row = min(2 * pair + which, total - 1);
-    int m = maps.which(row);
-    return maps.weights[m] + row * (long)WIDTH;
+    return maps.weight(min(2 * pair + which, total - 1));
   };
-  if (V * sizeof(W) == 16 && part == 0 && lane < 2) {
-    for (int pass = 0; pass < early; pass++) {
-      int pair = first + pass * teams;
-      if (pair < pairs) prefetch(weights(pair, lane), WIDTH * sizeof(W));
+  auto expect = [&](int pair) {  // these weights soon
+    if (V * sizeof(W) == 16 && part == 0 && lane < 2 && pair < pairs)
+      prefetch(weights(pair, lane), WIDTH * sizeof(W));
+  };
+  Ahead ahead;
+  Gains gains;
+  if (first < pairs) ahead.load(weights(first, 0), weights(first, 1), 0);
+  if (NORM) gains.load(gain);
+  for (int turn = 0; turn < early; turn++) expect(first + turn * teams);
+  wait_for_previous();
+  take_rows(x, gains, eps, normed, rows);
+  if (NEAR > 0) {
+    int channel = blockIdx.x * THREADS + threadIdx.x;
+    for (int r = 0; r < ROWS && channel < WIDTH; r++) {
+      Channel<NEAR> one;
+      one.load(near_weight, near_bias, near_state, channel, WIDTH, r);
+      float in = wide(rows[r * (long)WIDTH + channel]);
+      T y = one.advance(in, near_state, channel, WIDTH, r);
+      near[r * (long)WIDTH + channel] = narrow<T>(in + wide(y));
     }
   }
-  wait_for_previous();
-  take_rows(x, gain, eps, normed, rows);
 
   for (int base = blockIdx.x * TEAMS; base < pairs; base += teams) {
     int pair = base + team;
     bool mine = pair < pairs;
+    expect(pair + early * teams);
+    // A lane per output; what it needs besides the sum is asked for first.
+    int which = lane % 2, r = lane / 2, row = 2 * pair + which;
+    bool writes = mine && part == 0 && r < ROWS && (GATED ? which == 0 : row < total);
+    int m = GATED ? 0 : maps.which(row), place = maps.place(row, m);
+    long at = r * (long)maps.count(m) + place;
+    float first_more = 0.f, second_more = 0.f;
+    Channel<CONV> channel;
+    bool filtered = CONV > 0 && writes && row < channels;
+    if (!GATED && writes) {
+      if (added0) first_more = wide(added0[at]);
+      if (added1) second_more = wide(added1[at]);
+    }
+    if (filtered) channel.load(conv_weight, conv_bias, conv_state, row, channels, r);
+
     float sums[2][ROWS] = {};
     if (mine) {
       const W *a = weights(pair, 0), *b = weights(pair, 1);
-      for (int c = 0; c < CHUNKS; c += AHEAD) {
-        Pack<W, V> ahead[AHEAD][2];
-        EACH for (int i = 0; i < AHEAD; i++) {
-          int at = (c + i) * STRIDE + (part * 32 + lane) * V;
-          if (c + i >= CHUNKS || at >= WIDTH) continue;
-          ahead[i][0] = *reinterpret_cast<const Pack<W, V>*>(a + at);
-          ahead[i][1] = *reinterpret_cast<const Pack<W, V>*>(b + at);
-        }
-        EACH for (int i = 0; i < AHEAD; i++) {
-          int at = (c + i) * STRIDE + (part * 32 + lane) * V;
-          if (c + i >= CHUNKS || at >= WIDTH) continue;
-          EACH for (int r = 0; r < ROWS; r++) {
-            float in[V];
-            read<V>(rows + r * (long)WIDTH + at, in);
-            EACH for (int j = 0; j < V; j++) {
-              sums[0][r] += wide(ahead[i][0].at[j]) * in[j];
-              sums[1][r] += wide(ahead[i][1].at[j]) * in[j];
-            }
-          }
-        }
+      if (base != blockIdx.x * TEAMS) ahead.load(a, b, 0);
+      ahead.add(rows, 0, sums);
+      for (int c = AHEAD; c < CHUNKS; c += AHEAD) {
+        ahead.load(a, b, c);
+        ahead.add(rows, c, sums);
       }
     }
-    EACH for (int r = 0; r < ROWS; r++) {
-      sums[0][r] = warp_sum(sums[0][r]);
-      sums[1][r] = warp_sum(sums[1][r]);
+    EACH for (int s = 0; s < ROWS; s++) {
+      sums[0][s] = warp_sum(sums[0][s]);
+      sums[1][s] = warp_sum(sums[1][s]);
     }
     if (TEAM > 1) {
       if (lane == 0) {
-        EACH for (int r = 0; r < ROWS; r++) {
-          parts[warp][2 * r] = sums[0][r];
-          parts[warp][2 * r + 1] = sums[1][r];
+        EACH for (int s = 0; s < ROWS; s++) {
+          parts[warp][2 * s] = sums[0][s];
+          parts[warp][2 * s + 1] = sums[1][s];
         }
       }
       __syncthreads();
-      EACH for (int r = 0; r < ROWS; r++) {
+      EACH for (int s = 0; s < ROWS; s++) {
         EACH for (int w = 0; w < 2; w++) {
           float sum = 0.f;
-          EACH for (int p = 0; p < TEAM; p++) sum += parts[team * TEAM + p][2 * r + w];
-          sums[w][r] = sum;
+          EACH for (int p = 0; p < TEAM; p++) sum += parts[team * TEAM + p][2 * s + w];
+          sums[w][s] = sum;
         }
       }
       __syncthreads();
     }
-    if (!mine || part > 0 || lane > 0) continue;
+    if (!writes) continue;
+    float own = 0.f, other = 0.f;
+    EACH for (int s = 0; s < ROWS; s++) {
+      if (s != r) continue;
+      own = which ? sums[1][s] : sums[0][s];
+      other = sums[1][s];
+    }
+    T y = narrow<T>(own);
     if (GATED) {
-      EACH for (int r = 0; r < ROWS; r++) {
-        float g = wide(narrow<T>(sums[0][r])), u = wide(narrow<T>(sums[1][r]));
-        out0[r * (long)count0 + pair] = narrow<T>(u * (g * Exact<T>::sigmoid(g)));
-      }
+      float g = wide(y), u = wide(narrow<T>(other));
+      out0[r * (long)count0 + pair] = narrow<T>(u * (g * Exact<T>::sigmoid(g)));
+    } else if (filtered) {
+      convolved[r * (long)channels + row] =
+          channel.advance(wide(y), conv_state, row, channels, r);
     } else {
-      EACH for (int w = 0; w < 2; w++) {
-        int row = 2 * pair + w;
-        if (row >= total) break;
-        int m = maps.which(row);
-        EACH for (int r = 0; r < ROWS; r++) {
-          long at = r * (long)maps.counts[m] + row;
-          T y = narrow<T>(sums[w][r]);
-          if (added0) y = narrow<T>(wide(y) + wide(added0[at]));
-          if (added1) y = narrow<T>(wide(added1[at]) + wide(y));
-          maps.outs[m][at] = y;
-        }
-      }
+      if (added0) y = narrow<T>(wide(y) + first_more);
+      if (added1) y = narrow<T>(second_more + wide(y));
+      maps.out(m)[at] = y;
     }
   }
 }

@@ -23,9 +23,12 @@ extern "C" __global__ void __launch_bounds__(128) token_scan(
     row[i] = at < RANK ? *reinterpret_cast<const Pack<WEIGHT, V>*>(steps + channel * (long)RANK + at)
                        : Pack<WEIGHT, V>{};
   }
-  float rates[OWN];
-  EACH for (int n = 0; n < OWN; n++)
+  float rates[OWN], bias = step_bias[channel], skip = d[channel], held[OWN];
+  long begin = blockIdx.y * (long)SEQUENCES * channels + channel;
+  EACH for (int n = 0; n < OWN; n++) {
     rates[n] = Exact<T>::RATE * a[channel * (long)N + part * OWN + n];
+    held[n] = state[begin * N + part * OWN + n];  // nobody else writes it
+  }
   wait_for_previous();
   for (int s = 0; s < SEQUENCES; s++) {
     long sequence = blockIdx.y * (long)SEQUENCES + s, at = sequence * channels + channel;
@@ -39,18 +42,18 @@ extern "C" __global__ void __launch_bounds__(128) token_scan(
     }
     EACH for (int other = LANES / 2; other > 0; other /= 2)
       step += __shfl_xor_sync(ALL, step, other);
-    step = Exact<T>::softplus(wide(narrow<T>(step)) + step_bias[channel]);
+    step = Exact<T>::softplus(wide(narrow<T>(step)) + bias);
     float in = wide(u[at]), gate = wide(z[sequence * z_pitch + channel]), sum = 0.f;
     float* states = state + at * N + part * OWN;
     EACH for (int n = 0; n < OWN; n++) {
-      float h = Exact<T>::decay(step * rates[n]) * states[n] +
+      float h = Exact<T>::decay(step * rates[n]) * (s == 0 ? held[n] : states[n]) +
                 step * in * wide(own[RANK + part * OWN + n]);
       if (mine) states[n] = h;
       sum += h * wide(own[RANK + N + part * OWN + n]);
     }
     EACH for (int other = LANES / 2; other > 0; other /= 2)
       sum += __shfl_xor_sync(ALL, sum, other);
-    sum += d[channel] * in;
+    sum += skip * in;
     if (mine && part == 0) y[at] = narrow<T>(sum * gate * Exact<T>::sigmoid(gate));
   }
 }
