@@ -97,8 +97,7 @@ public final class Generator {
   }
 
   /** Queues a step ahead, so that the next one is under way while the listener has the last. */
-  private static void continueGreedily(
-      Decoder decoder, int[] first, int count, Listener listener) {
+  private static void continueGreedily(Decoder decoder, int[] first, int count, Listener listener) {
     try (Scope _ = new Scope()) {
       if (!listener.chosen(first) || count == 1) return;
       decoder.queueLikeliest(Ids.column(first));

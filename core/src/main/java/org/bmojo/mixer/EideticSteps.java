@@ -134,7 +134,8 @@ public final class EideticSteps {
   /**
    * Gives new sets to those sequences that begin a chunk with their next token.
    *
-   * @param next where sequences stand, as the host knows it: nothing is queued where no chunk begins
+   * @param next where sequences stand, as the host knows it: nothing is queued where no chunk
+   *     begins
    */
   public void refresh(long[] next) {
     for (Group g : groups) {

@@ -171,7 +171,8 @@ public final class MixerStep {
       Tensor maps = shared.buffer(like, batch, m.xProj.weight().value().size(0));
       in = new RowLinear.Map(m.inProj.weight().value(), wide);
       select = new RowLinear.Map(m.xProj.weight().value(), maps);
-      convolution = convolution(
+      convolution =
+          convolution(
               m.convolution,
               shared.memory.keep(wide.narrow(1, 0, channels)),
               state.convolution.get(),
@@ -191,8 +192,7 @@ public final class MixerStep {
     }
   }
 
-  private static Convolution convolution(
-      ShortConvolution c, Tensor x, Tensor state, Tensor out) {
+  private static Convolution convolution(ShortConvolution c, Tensor x, Tensor state, Tensor out) {
     Tensor bias = c.bias() == null ? null : c.bias().value();
     return new Convolution(x, c.weight().value(), bias, state, out);
   }

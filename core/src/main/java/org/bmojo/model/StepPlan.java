@@ -183,7 +183,13 @@ final class StepPlan implements AutoCloseable {
   private void token() {
     try (Scope _ = new Scope()) {
       ops.begin(
-          model.embedding.value(), ids, positions, frequencies, x, shared.cosines(), shared.sines());
+          model.embedding.value(),
+          ids,
+          positions,
+          frequencies,
+          x,
+          shared.cosines(),
+          shared.sines());
       for (int i = 0; i < mixers.size(); i++) {
         mixers.get(i).run(x);
         perceive(model.blocks.get(i), inner.get(i));

@@ -26,7 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** A decoder does what the model's own step does, whoever comes and goes. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class DecoderContract {
-  private static final int VOCABULARY = 50, WIDTH = 32, STEPS = Integer.getInteger("bmojo.test.steps", 300);
+  private static final int VOCABULARY = 50,
+      WIDTH = 32,
+      STEPS = Integer.getInteger("bmojo.test.steps", 300);
 
   /** Where models are tried. */
   abstract Device device();
@@ -48,8 +50,7 @@ abstract class DecoderContract {
     MambaConfig mamba = new MambaConfig(4, 4, 2, 0), odd = new MambaConfig(3, 3, 2, 3);
     EideticConfig memory = EideticConfig.of(5, 8, Selection.INNOVATION);
     EideticConfig unturned =
-        new EideticConfig(
-            20, 5, Selection.INNOVATION, FarPositions.NONE, 8, false, null);
+        new EideticConfig(20, 5, Selection.INNOVATION, FarPositions.NONE, 8, false, null);
     BlockConfig window = new BlockConfig(new MixerConfig(null, attention(16, 0, 0, null)), 40);
     BlockConfig all = new BlockConfig(new MixerConfig(null, attention(null, 0, 0, null)), 40);
     BlockConfig state = new BlockConfig(new MixerConfig(mamba, null), 0);
@@ -60,7 +61,8 @@ abstract class DecoderContract {
         new Family("hybrid", List.of(state, window), true),
         new Family("bmojo-f", List.of(bmojo(mamba, null), bmojo(mamba, null)), true),
         new Family("bmojo", List.of(bmojo(mamba, memory), bmojo(odd, memory)), true),
-        new Family("bmojo, two memories", List.of(bmojo(mamba, memory), bmojo(odd, unturned)), true));
+        new Family(
+            "bmojo, two memories", List.of(bmojo(mamba, memory), bmojo(odd, unturned)), true));
   }
 
   private static BlockConfig bmojo(MambaConfig mamba, @Nullable EideticConfig eidetic) {
@@ -73,8 +75,7 @@ abstract class DecoderContract {
   }
 
   private LanguageModel model(Family family) {
-    ModelConfig config =
-        new ModelConfig(VOCABULARY, WIDTH, 1e-5, family.tied, family.layers);
+    ModelConfig config = new ModelConfig(VOCABULARY, WIDTH, 1e-5, family.tied, family.layers);
     LanguageModel model = TinyModels.model(config, 5, ScalarType.Float);
     model.parameters().values().forEach(p -> p.place(device(), type(), false));
     return model;
@@ -177,7 +178,8 @@ abstract class DecoderContract {
           int[] chosen = decoder.takeLikeliest();
           Tensor logits = model.step(Ids.column(next), eager).cpu();
           // Where two are as likely up to rounding, either will do.
-          float most = logits.max().item_float(), own = logits.flatten().select(0, chosen[0]).item_float();
+          float most = logits.max().item_float(),
+              own = logits.flatten().select(0, chosen[0]).item_float();
           assertThat(most - own).as("step %d", i).isLessThanOrEqualTo(tolerance());
           next = chosen;
         }
@@ -198,30 +200,32 @@ abstract class DecoderContract {
 
   private void assertSameMemory(ModelState found, ModelState wanted) {
     var own = found.tensors();
-    wanted.tensors().forEach((name, t) -> {
-      Tensor mine = Objects.requireNonNull(own.get(name), name);
-      if (type() == ScalarType.BFloat16 && name.contains("eidetic")) return; // ties within rounding
-      Tensor a = mine.cpu().to(ScalarType.Double).nan_to_num();
-      Tensor b = t.cpu().to(ScalarType.Double).nan_to_num();
-      if (a.dim() > 1 && a.size(1) != b.size(1)) {
-        long rows = Math.min(a.size(1), b.size(1));
-        a = a.narrow(1, 0, rows);
-        b = b.narrow(1, 0, rows);
-      }
-      if (name.endsWith("eidetic.k") || name.endsWith("eidetic.v")) {
-        // Nobody reads what stands in empty slots.
-        String positions = name.substring(0, name.length() - 1) + "positions";
-        Tensor there = own.get(positions).cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
-        a = a.mul(there);
-        b = b.mul(there);
-      }
-      double worst = a.sub(b).abs().max().item_double();
-      assertThat(worst).as(name).isLessThanOrEqualTo(3 * tolerance());
-    });
+    wanted
+        .tensors()
+        .forEach((name, t) -> {
+          Tensor mine = Objects.requireNonNull(own.get(name), name);
+          if (type() == ScalarType.BFloat16 && name.contains("eidetic"))
+            return; // ties within rounding
+          Tensor a = mine.cpu().to(ScalarType.Double).nan_to_num();
+          Tensor b = t.cpu().to(ScalarType.Double).nan_to_num();
+          if (a.dim() > 1 && a.size(1) != b.size(1)) {
+            long rows = Math.min(a.size(1), b.size(1));
+            a = a.narrow(1, 0, rows);
+            b = b.narrow(1, 0, rows);
+          }
+          if (name.endsWith("eidetic.k") || name.endsWith("eidetic.v")) {
+            // Nobody reads what stands in empty slots.
+            String positions = name.substring(0, name.length() - 1) + "positions";
+            Tensor there = own.get(positions).cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
+            a = a.mul(there);
+            b = b.mul(there);
+          }
+          double worst = a.sub(b).abs().max().item_double();
+          assertThat(worst).as(name).isLessThanOrEqualTo(3 * tolerance());
+        });
   }
 
   static Device device(String name) {
     return new Device(name);
   }
-
 }

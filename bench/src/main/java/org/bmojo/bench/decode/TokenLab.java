@@ -65,8 +65,7 @@ public final class TokenLab {
             .map(f -> f.name().toLowerCase(Locale.ROOT).replace('_', '-'))
             .filter(f -> families.isEmpty() || families.contains(f))
             .toList();
-    Placement placement =
-        torch.cuda_is_available() ? Placement.of("cuda", "bf16") : Placement.CPU;
+    Placement placement = torch.cuda_is_available() ? Placement.of("cuda", "bf16") : Placement.CPU;
     TokenLab lab = new TokenLab(placement);
     double copy = lab.copyRate();
     System.out.printf("a copy moves %.2f TB/s%n", copy / 1e12);
@@ -174,8 +173,9 @@ public final class TokenLab {
     try (Scope _ = new Scope()) {
       Device device = placement.libtorch();
       Tensor from =
-          torch.zeros(
-              new long[] {bytes}, new TensorOptions(torch.ScalarType.Char)).to(device, torch.ScalarType.Char);
+          torch
+              .zeros(new long[] {bytes}, new TensorOptions(torch.ScalarType.Char))
+              .to(device, torch.ScalarType.Char);
       Tensor to = torch.empty_like(from);
       double best = Double.MAX_VALUE;
       for (int i = 0; i < 10; i++) {

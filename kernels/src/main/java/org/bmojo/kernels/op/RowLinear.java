@@ -58,7 +58,10 @@ public interface RowLinear {
       expect(op, "gain", norm.gain, x.size(1));
       if (norm.out != null) expect(op, "normalised", norm.out, x.size(0), x.size(1));
     }
-    if (maps.isEmpty() || maps.size() > 3 || added.size() > 2 || (maps.size() > 1 && !added.isEmpty())) {
+    if (maps.isEmpty()
+        || maps.size() > 3
+        || added.size() > 2
+        || (maps.size() > 1 && !added.isEmpty())) {
       throw new BadInput(
           op + ": " + maps.size() + " maps, " + added.size() + " tensors to add",
           "expected one to three, and at most two to add to a single one",

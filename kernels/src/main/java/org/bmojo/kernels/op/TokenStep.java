@@ -106,8 +106,7 @@ public interface TokenStep {
    * @param fadingK (B, G·D), null without fading memory
    * @param fadingV the same
    */
-  record Heads(
-      Tensor q, Tensor k, Tensor v, @Nullable Tensor fadingK, @Nullable Tensor fadingV) {}
+  record Heads(Tensor q, Tensor k, Tensor v, @Nullable Tensor fadingK, @Nullable Tensor fadingV) {}
 
   /**
    * How heads are turned; all null in a layer without positions.
