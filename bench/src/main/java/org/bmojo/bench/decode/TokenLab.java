@@ -97,9 +97,11 @@ public final class TokenLab {
       for (int i = 0; i < batch; i++) first[i] = i;
       decoder.queueLikeliest(Ids.column(first));
       double[] times = new double[steps];
+      double host = 0;
       for (int i = -WARM; i < steps; i++) {
         long start = System.nanoTime();
         decoder.queueLikeliest(null); // As a generator does, one token ahead.
+        if (i >= 0) host += (System.nanoTime() - start) / 1e6 / steps;
         decoder.takeLikeliest();
         if (i >= 0) times[i] = (System.nanoTime() - start) / 1e6;
       }
@@ -107,13 +109,14 @@ public final class TokenLab {
       Arrays.sort(times);
       double share = TimedModel.bytesRead(model) / (mean / 1e3) / copy;
       System.out.printf(
-          "  batch %3d  context %,9d  %8.3f ms a token (median %.3f, slowest %.3f)"
+          "  batch %3d  context %,9d  %8.3f ms a token (median %.3f, slowest %.3f, host %.3f)"
               + "  %,9.0f tokens/s  weights at %5.1f %% of a copy  state %,d MB%n",
           batch,
           context,
           mean,
           times[steps / 2],
           times[steps - 1],
+          host,
           batch / mean * 1e3,
           100 * share,
           decoder.bytes() >> 20);

@@ -19,12 +19,15 @@ public final class CudaRowLinear implements RowLinear {
   private static final String OP = "row linear";
 
   /** Rows that one kernel takes, and bytes of them that a block has room for. */
-  private static final int MOST_ROWS = 8, MOST_BYTES = 96 << 10;
+  private static final int MOST_ROWS = 8, MOST_BYTES = 64 << 10;
 
   private static final int THREADS = 256, WARPS = THREADS / 32;
 
   /** Blocks of a multiprocessor: half of what fits, so that the next kernel finds room, too. */
-  private static final int BLOCKS = 2;
+  private static final int BLOCKS = Integer.getInteger("bmojo.cuda.rows.blocks", 2);
+
+  /** Loads of a lane and row that are on their way at once. */
+  private static final int AHEAD = Integer.getInteger("bmojo.cuda.rows.ahead", 2);
 
   /** Bytes that are on their way to the cache before a kernel has its rows. */
   private static final long EARLY = 16L << 20;
@@ -111,6 +114,7 @@ public final class CudaRowLinear implements RowLinear {
     int team = team(pairs, width / vector, device);
     long teams = WARPS / team;
     long blocks = Math.min((pairs + teams - 1) / teams, (long) BLOCKS * device.multiprocessors());
+    long atOnce = 32L * team * vector * AHEAD, padded = (width + atOnce - 1) / atOnce * atOnce;
     long turn = 2 * blocks * teams * width * first.weight().element_size();
     Map second = maps.size() > 1 ? maps.get(1) : null, third = maps.size() > 2 ? maps.get(2) : null;
     Program.of(
@@ -123,6 +127,8 @@ public final class CudaRowLinear implements RowLinear {
             "WIDTH=" + width,
             "VECTOR=" + vector,
             "TEAM=" + team,
+            "AHEAD=" + AHEAD,
+            "RESIDENT=" + (AHEAD <= 2 ? 4 : 2),
             "NORM=" + (norm == null ? 0 : 1),
             "GATED=" + (gated ? 1 : 0),
             "CONV=" + (conv == null ? 0 : conv.weight().size(1)),

@@ -2,7 +2,8 @@
 // of rows, WEIGHT of the matrices, GAIN of the norm and of filters, ROWS of x, WIDTH of one, VECTOR
 // elements per load, TEAM warps per pair of outputs, NORM whether x is normalised first, GATED
 // whether a pair is gate and input of a SwiGLU, CONV taps of a short convolution over the first
-// outputs, NEAR taps of one over the normalised rows (0: none).
+// outputs, NEAR taps of one over the normalised rows (0: none), AHEAD loads of a lane and row that are
+// on their way at once, RESIDENT blocks that must fit a multiprocessor.
 //
 // The weights cross memory once and are all there is to do: a team of warps takes two of their rows
 // at a time, 16 bytes a lane, several loads on their way at once. Each block makes its own copy of
@@ -14,7 +15,8 @@
 using T = ELEMENT;
 using W = WEIGHT;
 constexpr int V = VECTOR, THREADS = 256, WARPS = THREADS / 32, TEAMS = WARPS / TEAM;
-constexpr int STRIDE = 32 * TEAM * V, CHUNKS = (WIDTH + STRIDE - 1) / STRIDE, AHEAD = 2;
+constexpr int STRIDE = 32 * TEAM * V, TURN = STRIDE * AHEAD;
+constexpr int PADDED = (WIDTH + TURN - 1) / TURN * TURN;  // a row in shared memory, zeros behind
 constexpr int ITEMS = (WIDTH + THREADS * V - 1) / (THREADS * V);
 static_assert(2 * ROWS <= 32, "a lane per output");
 
@@ -61,30 +63,27 @@ struct Channel {
   }
 };
 
-// A pair's weights, AHEAD chunks of them at once.
+// A pair's weights, AHEAD pieces a lane. Nothing here depends on where a row ends: behind it the
+// last piece is read again, and multiplied by the zeros behind x.
 struct Ahead {
   Pack<W, V> at[AHEAD][2];
 
-  __device__ static int column(int chunk) {
-    return chunk * STRIDE + (threadIdx.x / 32 % TEAM * 32 + threadIdx.x % 32) * V;
+  __device__ static int column(int from, int piece) {
+    return from + piece * STRIDE + (threadIdx.x / 32 % TEAM * 32 + threadIdx.x % 32) * V;
   }
-  __device__ static bool holds(int chunk) {
-    bool chunks = CHUNKS % AHEAD == 0 || chunk < CHUNKS;
-    return chunks && (WIDTH % STRIDE == 0 || column(chunk) < WIDTH);
-  }
-  __device__ void load(const W* a, const W* b, int chunk) {
+  __device__ void load(const W* a, const W* b, int from) {
     EACH for (int i = 0; i < AHEAD; i++) {
-      if (!holds(chunk + i)) continue;
-      at[i][0] = *reinterpret_cast<const Pack<W, V>*>(a + column(chunk + i));
-      at[i][1] = *reinterpret_cast<const Pack<W, V>*>(b + column(chunk + i));
+      int at = column(from, i);
+      if (WIDTH % TURN != 0) at = min(at, WIDTH - V);
+      this->at[i][0] = *reinterpret_cast<const Pack<W, V>*>(a + at);
+      this->at[i][1] = *reinterpret_cast<const Pack<W, V>*>(b + at);
     }
   }
-  __device__ void add(const T* rows, int chunk, float (&sums)[2][ROWS]) const {
+  __device__ void add(const T* rows, int from, float (&sums)[2][ROWS]) const {
     EACH for (int i = 0; i < AHEAD; i++) {
-      if (!holds(chunk + i)) continue;
       EACH for (int r = 0; r < ROWS; r++) {
         float in[V];
-        read<V>(rows + r * (long)WIDTH + column(chunk + i), in);
+        read<V>(rows + r * (long)PADDED + column(from, i), in);
         EACH for (int j = 0; j < V; j++) {
           sums[0][r] += wide(at[i][0].at[j]) * in[j];
           sums[1][r] += wide(at[i][1].at[j]) * in[j];
@@ -109,13 +108,15 @@ struct Gains {
 __device__ void take_rows(const T* x, const Gains& gains, float eps, T* normed, T* rows) {
   __shared__ float sums[WARPS][ROWS];
   EACH for (int b = 0; b < ROWS; b++) {
+    for (int i = WIDTH + threadIdx.x; i < PADDED; i += THREADS)
+      rows[b * (long)PADDED + i] = narrow<T>(0.f);
     float square = 0.f;
     EACH for (int i = 0; i < ITEMS; i++) {
       int at = Gains::column(i);
       if (at >= WIDTH) continue;
       float in[V];
       read<V>(x + b * (long)WIDTH + at, in);
-      write<V>(rows + b * (long)WIDTH + at, in);
+      write<V>(rows + b * (long)PADDED + at, in);
       EACH for (int j = 0; j < V; j++) square += in[j] * in[j];
     }
     if (!NORM) continue;
@@ -132,16 +133,16 @@ __device__ void take_rows(const T* x, const Gains& gains, float eps, T* normed, 
       int at = Gains::column(i);
       if (at >= WIDTH) continue;
       float in[V];
-      read<V>(rows + b * (long)WIDTH + at, in);
+      read<V>(rows + b * (long)PADDED + at, in);
       EACH for (int j = 0; j < V; j++) in[j] = in[j] * scale * gains.at[i][j];
-      write<V>(rows + b * (long)WIDTH + at, in);
+      write<V>(rows + b * (long)PADDED + at, in);
       if (normed && blockIdx.x == 0) write<V>(normed + b * (long)WIDTH + at, in);
     }
   }
   __syncthreads();
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_linear(
+extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? RESIDENT : 2) row_linear(
     const T* x, const GAIN* __restrict__ gain, float eps, T* normed, const W* __restrict__ weight0,
     const W* __restrict__ weight1, const W* __restrict__ weight2, T* out0, T* out1, T* out2,
     int count0, int count1, int count2, const T* added0, const T* added1, int early,
@@ -177,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_lin
     for (int r = 0; r < ROWS && channel < WIDTH; r++) {
       Channel<NEAR> one;
       one.load(near_weight, near_bias, near_state, channel, WIDTH, r);
-      float in = wide(rows[r * (long)WIDTH + channel]);
+      float in = wide(rows[r * (long)PADDED + channel]);
       T y = one.advance(in, near_state, channel, WIDTH, r);
       near[r * (long)WIDTH + channel] = narrow<T>(in + wide(y));
     }
@@ -206,9 +207,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, ROWS <= 2 ? 4 : 2) row_lin
       const W *a = weights(pair, 0), *b = weights(pair, 1);
       if (base != blockIdx.x * TEAMS) ahead.load(a, b, 0);
       ahead.add(rows, 0, sums);
-      for (int c = AHEAD; c < CHUNKS; c += AHEAD) {
-        ahead.load(a, b, c);
-        ahead.add(rows, c, sums);
+      for (int from = TURN; from < WIDTH; from += TURN) {
+        ahead.load(a, b, from);
+        ahead.add(rows, from, sums);
       }
     }
     EACH for (int s = 0; s < ROWS; s++) {

@@ -1,6 +1,7 @@
 package org.bmojo.kernels.contract;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.bmojo.kernels.contract.Trial.get;
 import static org.bmojo.kernels.torch.Tensors.empty;
 import static org.bmojo.kernels.torch.Tensors.scalar;
 
@@ -68,41 +69,41 @@ abstract class RowLinearContract {
   }
 
   private static Map<String, Tensor> answer(RowLinear op, Map<String, Tensor> in, Case c) {
-    Tensor x = in.get("x");
+    Tensor x = get(in, "x");
     Tensor normed = empty(x, c.rows, c.width);
-    RowLinear.Norm norm = c.norm ? new RowLinear.Norm(in.get("gain"), EPS, normed) : null;
+    RowLinear.Norm norm = c.norm ? new RowLinear.Norm(get(in, "gain"), EPS, normed) : null;
     Map<String, Tensor> out = new LinkedHashMap<>();
     List<RowLinear.Map> three =
         Stream.of("a", "b", "c")
-            .map(name -> new RowLinear.Map(in.get(name), empty(x, c.rows, in.get(name).size(0))))
+            .map(name -> new RowLinear.Map(get(in, name), empty(x, c.rows, get(in, name).size(0))))
             .toList();
     op.forward(x, norm, three, List.of());
     out.put("a", three.get(0).out());
     out.put("b", three.get(1).out());
     out.put("c", three.get(2).out());
-    Tensor sum = in.get("second").clone(); // what is added may be the output itself
+    Tensor sum = get(in, "second").clone(); // what is added may be the output itself
     op.forward(
-        x, norm, List.of(new RowLinear.Map(in.get("a"), sum)), List.of(in.get("first"), sum));
+        x, norm, List.of(new RowLinear.Map(get(in, "a"), sum)), List.of(get(in, "first"), sum));
     out.put("sum", sum);
     Tensor gated = empty(x, c.rows, c.outputs);
-    op.gated(x, norm, in.get("a"), in.get("b"), gated);
+    op.gated(x, norm, get(in, "a"), get(in, "b"), gated);
     out.put("gated", gated);
     if (c.norm) out.put("normed", normed);
     return out;
   }
 
   private static Map<String, Tensor> truth(Map<String, Tensor> in, Case c) {
-    Tensor x = in.get("x");
+    Tensor x = get(in, "x");
     if (c.norm) {
       Tensor square = x.square().mean(new long[] {-1}, true, null).add(scalar(EPS));
-      x = x.div(square.sqrt()).mul(in.get("gain"));
+      x = x.div(square.sqrt()).mul(get(in, "gain"));
     }
-    Tensor a = x.matmul(in.get("a").t()), b = x.matmul(in.get("b").t());
+    Tensor a = x.matmul(get(in, "a").t()), b = x.matmul(get(in, "b").t());
     Map<String, Tensor> out = new LinkedHashMap<>();
     out.put("a", a);
     out.put("b", b);
-    out.put("c", x.matmul(in.get("c").t()));
-    out.put("sum", a.add(in.get("first")).add(in.get("second")));
+    out.put("c", x.matmul(get(in, "c").t()));
+    out.put("sum", a.add(get(in, "first")).add(get(in, "second")));
     out.put("gated", a.mul(a.sigmoid()).mul(b));
     if (c.norm) out.put("normed", x);
     return out;
