@@ -230,7 +230,7 @@ public final class MixerStep {
                   half(k.out(), 1),
                   half(v.out(), 1))
               : new Heads(q.out(), k.out(), v.out(), null, null);
-      boolean faded = past.fadingK != null && past.fadingV != null;
+      Ring fadedK = past.fadingK, fadedV = past.fadingV;
       Tensor tall = accumulated(zeros(like, 0));
       attention =
           new Attention(
@@ -238,7 +238,9 @@ public final class MixerStep {
               angles(p, like),
               shared.positions,
               new Memory(past.k.rows(), past.v.rows(), p.geometry(0).window()),
-              faded ? new Memory(past.fadingK.rows(), past.fadingV.rows(), c.fading()) : null,
+              fadedK == null || fadedV == null
+                  ? null
+                  : new Memory(fadedK.rows(), fadedV.rows(), c.fading()),
               past.eidetic == null
                   ? null
                   : new Kept(past.eidetic.k.get(), past.eidetic.v.get(), past.eidetic.bias.get()),

@@ -135,7 +135,7 @@ public final class CudaRowLinear implements RowLinear {
             "NEAR=" + (near == null ? 0 : near.weight().size(1)))
         .kernel("row_linear")
         .launchEarly(
-            new Grid(blocks, 1, 1, THREADS, Math.toIntExact(x.numel() * x.element_size())),
+            new Grid(blocks, 1, 1, THREADS, Math.toIntExact(rows * padded * x.element_size())),
             x(door, x),
             gain,
             norm == null ? 0f : (float) norm.eps(),
