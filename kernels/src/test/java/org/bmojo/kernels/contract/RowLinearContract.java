@@ -37,7 +37,7 @@ abstract class RowLinearContract {
                 new Case(type, 1, 1, 1, false),
                 new Case(type, 1, 13, 63, true),
                 new Case(type, 2, 64, 207, false),
-                new Case(type, 3, 207, 131, true),
+                new Case(type, 7, 207, 131, true),
                 new Case(type, 8, 512, 5, true),
                 new Case(type, 13, 72, 40, true))); // more rows than one kernel takes
   }
