@@ -216,7 +216,8 @@ abstract class DecoderContract {
           if (name.endsWith("eidetic.k") || name.endsWith("eidetic.v")) {
             // Nobody reads what stands in empty slots.
             String positions = name.substring(0, name.length() - 1) + "positions";
-            Tensor there = own.get(positions).cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
+            Tensor taken = Objects.requireNonNull(own.get(positions), positions);
+        Tensor there = taken.cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
             a = a.mul(there);
             b = b.mul(there);
           }
