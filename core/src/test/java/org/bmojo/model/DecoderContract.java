@@ -217,7 +217,7 @@ abstract class DecoderContract {
             // Nobody reads what stands in empty slots.
             String positions = name.substring(0, name.length() - 1) + "positions";
             Tensor taken = Objects.requireNonNull(own.get(positions), positions);
-        Tensor there = taken.cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
+            Tensor there = taken.cpu().ge(new Scalar(0L)).unsqueeze(-1).unsqueeze(-1);
             a = a.mul(there);
             b = b.mul(there);
           }
