@@ -64,9 +64,12 @@ public final class ModelJson {
   private interface LowerCase {}
 
   /** Left out where there is none: files that are older than storage go on being read. */
-  private interface WithoutStorage {
+  private interface Brief {
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @Nullable StorageConfig storage();
+
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT)
+    double initialBias();
   }
 
   /** Equal blocks in a row. */
@@ -90,7 +93,7 @@ public final class ModelJson {
           .addMixIn(Selection.class, LowerCase.class)
           .addMixIn(FarPositions.class, LowerCase.class)
           .addMixIn(StorageConfig.Summary.class, LowerCase.class)
-          .addMixIn(EideticConfig.class, WithoutStorage.class)
+          .addMixIn(EideticConfig.class, Brief.class)
           .build();
 
   private ModelJson() {}
@@ -115,7 +118,7 @@ public final class ModelJson {
    */
   public static ModelConfig read(JsonNode tree, String where) {
     try {
-      Model model = MAPPER.treeToValue(withStorage(tree), Model.class);
+      Model model = MAPPER.treeToValue(written(tree), Model.class);
       List<BlockConfig> blocks = new ArrayList<>();
       for (Layers layers : model.layers) {
         for (int i = 0; i < layers.repeat; i++) blocks.add(layers.block);
@@ -126,13 +129,14 @@ public final class ModelJson {
     }
   }
 
-  /** The tree with {@code "storage": null} where eidetic memory says nothing of it. */
-  private static JsonNode withStorage(JsonNode tree) {
+  /** The tree with everything written out that {@link Brief} leaves out. */
+  private static JsonNode written(JsonNode tree) {
     JsonNode copy = tree.deepCopy();
     for (JsonNode layer : copy.path("layers")) {
       JsonNode memory = layer.path("block").path("mixer").path("attention").path("eidetic");
-      if (memory instanceof ObjectNode eidetic && !eidetic.has("storage"))
-        eidetic.putNull("storage");
+      if (!(memory instanceof ObjectNode eidetic)) continue;
+      if (!eidetic.has("storage")) eidetic.putNull("storage");
+      if (!eidetic.has("initialBias")) eidetic.put("initialBias", 0.0);
     }
     return copy;
   }

@@ -254,7 +254,7 @@ public record RecallModel(
     int capacity = or(eidetic, EIDETIC);
     if (!family.longTerm || capacity == 0) return null;
     boolean joins = modulated != null && modulated;
-    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null, storage());
+    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null).with(storage());
   }
 
   private @Nullable StorageConfig storage() {

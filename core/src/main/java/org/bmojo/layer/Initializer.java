@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 public final class Initializer {
   private final @Nullable Generator generator; // null: shapes only
   private final ScalarType type;
+  private final double outputs;
 
   /**
    * For the scope that is open now.
@@ -32,13 +33,29 @@ public final class Initializer {
   public Initializer(long seed, ScalarType type) {
     Generator fresh = torch.make_generator_cpu(seed);
     fresh.retainReference();
-    this.generator = fresh;
-    this.type = type;
+    this(fresh, type, 1);
   }
 
-  private Initializer(ScalarType type) {
-    this.generator = null;
+  private Initializer(@Nullable Generator generator, ScalarType type, double outputs) {
+    this.generator = generator;
     this.type = type;
+    this.outputs = outputs;
+  }
+
+  /**
+   * This for the layers of a model: what they add to the residual stream is drawn smaller by
+   * √branches, so that the stream's size does not depend on how many there are (Radford et al.
+   * 2019, GPT-2, section 2.3).
+   *
+   * @param branches mixers and perceptrons of the whole model
+   */
+  public Initializer forBranches(long branches) {
+    return new Initializer(generator, type, 1 / Math.sqrt(branches));
+  }
+
+  /** A factor for the weights of a residual branch's last map. */
+  double outputs() {
+    return outputs;
   }
 
   /**
@@ -46,7 +63,7 @@ public final class Initializer {
    * weights will come from a file.
    */
   public static Initializer shapes(ScalarType type) {
-    return new Initializer(type);
+    return new Initializer(null, type, 1);
   }
 
   /** The type of the weights made. */

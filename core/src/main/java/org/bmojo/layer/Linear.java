@@ -4,6 +4,7 @@ import org.bmojo.tape.Ops;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,13 @@ public record Linear(Parameter weight, @Nullable Parameter bias) implements Name
     Linear plain = create(init, in, out);
     if (!biased) return plain;
     return new Linear(plain.weight, Parameter.undecayed(init.constant(0, out)));
+  }
+
+  /** The last of a residual branch: {@link Initializer#forBranches smaller} in deep models. */
+  public static Linear output(Initializer init, long in, long out, boolean biased) {
+    Tensor weight = init.normal(init.outputs() / Math.sqrt(in), out, in);
+    Parameter bias = biased ? Parameter.undecayed(init.constant(0, out)) : null;
+    return new Linear(Parameter.decaying(weight), bias);
   }
 
   /** (…, in) → (…, out). */

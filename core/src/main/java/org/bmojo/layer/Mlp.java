@@ -17,7 +17,7 @@ public record Mlp(Linear gate, Linear up, Linear down) implements Names.Named {
     return new Mlp(
         Linear.create(init, width, inner, biased),
         Linear.create(init, width, inner, biased),
-        Linear.create(init, inner, width, biased));
+        Linear.output(init, inner, width, biased));
   }
 
   /** (B, T, d) → (B, T, d). */

@@ -15,9 +15,9 @@ final class CombinedScorer implements Scorer {
   private final InnovationScorer innovation;
   private final ImportanceScorer importance;
 
-  CombinedScorer(int width, int rank, Initializer init) {
-    innovation = new InnovationScorer(width, rank, true, init);
-    importance = new ImportanceScorer(width, false, init);
+  CombinedScorer(int width, EideticConfig config, Initializer init) {
+    innovation = new InnovationScorer(width, config.predictorRank(), true, init);
+    importance = new ImportanceScorer(width, false, config.initialBias(), init);
   }
 
   @Override

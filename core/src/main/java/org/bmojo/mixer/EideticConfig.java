@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param modulated whether γ_h · log(1 + e) joins their logits (γ learnt, from 0)
  * @param threshold a bar for the score; null keeps the best E whatever their scores
  * @param storage what becomes of tokens that are not kept; null forgets them
+ * @param initialBias where b of a learned score starts; below 0, what is kept counts for little
+ *     until training finds a use for it
  */
 public record EideticConfig(
     int capacity,
@@ -24,7 +26,8 @@ public record EideticConfig(
     int predictorRank,
     boolean modulated,
     @Nullable Threshold threshold,
-    @Nullable StorageConfig storage) {
+    @Nullable StorageConfig storage,
+    double initialBias) {
   /** Refuses sizes that make no memory and switches that contradict each other. */
   public EideticConfig {
     if (capacity < 1 || chunk < 1 || predictorRank < 0) {
@@ -40,6 +43,15 @@ public record EideticConfig(
           "expected one of the two, since this score already joins the logits",
           "set modulated to false");
     }
+    if (!(Math.abs(initialBias) <= 20) || initialBias != 0 && !selection.joins()) {
+      throw new BadInput(
+          "an initialBias of "
+              + initialBias
+              + " for selection by "
+              + selection.name().toLowerCase(Locale.ROOT),
+          "expected −20 to 20, and 0 where no score is learned",
+          "Correct it, or leave it out");
+    }
     if (storage != null && positions == FarPositions.ABSOLUTE) {
       throw new BadInput(
           "storage with absolute positions",
@@ -48,7 +60,7 @@ public record EideticConfig(
     }
   }
 
-  /** Without storage. */
+  /** Without storage; b starts at 0. */
   public EideticConfig(
       int capacity,
       int chunk,
@@ -57,13 +69,27 @@ public record EideticConfig(
       int predictorRank,
       boolean modulated,
       @Nullable Threshold threshold) {
-    this(capacity, chunk, selection, positions, predictorRank, modulated, threshold, null);
+    this(capacity, chunk, selection, positions, predictorRank, modulated, threshold, null, 0);
   }
 
   /** This with another storage, or none. */
   public EideticConfig with(@Nullable StorageConfig other) {
     return new EideticConfig(
-        capacity, chunk, selection, positions, predictorRank, modulated, threshold, other);
+        capacity,
+        chunk,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        other,
+        initialBias);
+  }
+
+  /** This with b starting elsewhere. */
+  public EideticConfig startingAt(double bias) {
+    return new EideticConfig(
+        capacity, chunk, selection, positions, predictorRank, modulated, threshold, storage, bias);
   }
 
   /** The best {@code capacity} tokens by {@code selection}, all seen at one distance. */

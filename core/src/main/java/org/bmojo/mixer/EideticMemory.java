@@ -52,9 +52,9 @@ final class EideticMemory implements Names.Named {
           case INNOVATION ->
               new InnovationScorer(width, config.predictorRank(), config.modulated(), init);
           case FILTER -> new FilterScorer(width, config.modulated(), init);
-          case IMPORTANCE -> new ImportanceScorer(width, false, init);
-          case CONTEXTUAL -> new ImportanceScorer(width, true, init);
-          case COMBINED -> new CombinedScorer(width, config.predictorRank(), init);
+          case IMPORTANCE -> new ImportanceScorer(width, false, config.initialBias(), init);
+          case CONTEXTUAL -> new ImportanceScorer(width, true, config.initialBias(), init);
+          case COMBINED -> new CombinedScorer(width, config, init);
           case RANDOM -> PositionScorer.random(1);
           case RECENT -> PositionScorer.recent();
           case STRIDE -> PositionScorer.stride();

@@ -45,7 +45,7 @@ final class HeadProjections implements Names.Named {
     expandedV = Expansion.create(config, config.valueHeads(), init);
     gate = config.gated() ? Linear.create(init, width, all) : null;
     norm = Norm.create(init, dim, config.normEps());
-    o = Linear.create(init, all, width);
+    o = Linear.output(init, all, width, false);
   }
 
   /** Inputs that the convolutions remember. */

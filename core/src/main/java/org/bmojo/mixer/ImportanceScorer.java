@@ -28,11 +28,12 @@ final class ImportanceScorer implements Scorer {
 
   /**
    * @param contextual whether the score reads the state's output too
+   * @param initialBias where b starts
    */
-  ImportanceScorer(int width, boolean contextual, Initializer init) {
+  ImportanceScorer(int width, boolean contextual, double initialBias, Initializer init) {
     weight = Parameter.undecayed(init.normal(1 / Math.sqrt(width), width));
     stateWeight = contextual ? Parameter.undecayed(init.normal(1 / Math.sqrt(width), width)) : null;
-    bias = Parameter.undecayed(init.constant(0, 1));
+    bias = Parameter.undecayed(init.constant(initialBias, 1));
   }
 
   @Override

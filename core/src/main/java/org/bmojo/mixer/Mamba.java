@@ -60,7 +60,7 @@ public final class Mamba implements Ssm {
     dtBias = Parameter.undecayed(HeadDecay.wide(delta.expm1().log())); // softplus⁻¹
     aLog = Parameter.undecayed(HeadDecay.wide(init.counting(channels, states).log()));
     skip = Parameter.undecayed(HeadDecay.wide(init.constant(1, channels)));
-    outProj = Linear.create(init, channels, width, config.projectionBias());
+    outProj = Linear.output(init, channels, width, config.projectionBias());
     double eps = config.selectionNormEps();
     stepNorm = eps > 0 ? Norm.create(init, rank, eps) : null;
     inputNorm = eps > 0 ? Norm.create(init, states, eps) : null;

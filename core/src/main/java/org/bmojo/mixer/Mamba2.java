@@ -64,7 +64,7 @@ public final class Mamba2 implements Ssm {
         config.ropeBase() > 0
             ? new RotaryCache(new RotaryTable(config.stateSize(), config.ropeBase(), null, true))
             : null;
-    outProj = Linear.create(init, inner, width, biased);
+    outProj = Linear.output(init, inner, width, biased);
   }
 
   /** What a layer remembers, and how much of it has been forgotten since the first token. */

@@ -46,7 +46,7 @@ final class Projections implements Names.Named {
     q = Linear.create(init, width, queries, biased);
     k = Linear.create(init, width, keys, biased);
     v = Linear.create(init, width, keys, biased);
-    o = Linear.create(init, queries, width, details.outputBias());
+    o = Linear.output(init, queries, width, details.outputBias());
     boolean untied = config.fading() > 0 && !config.tied();
     boolean own = details.fadingQueries();
     fadingQ = own ? Linear.create(init, width, queries, biased) : null;

@@ -41,14 +41,22 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private LanguageModel(ModelConfig config, Initializer init) {
     this.config = config;
     embedding = Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width()));
+    Initializer inside = init.forBranches(branches(config));
     for (BlockConfig layer : config.layers()) {
-      blocks.add(new Block(layer, config.width(), config.normEps(), init));
+      blocks.add(new Block(layer, config.width(), config.normEps(), inside));
     }
     norm = Norm.create(init, config.width(), config.normEps());
     head =
         config.tied()
             ? null
             : Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width()));
+  }
+
+  /**
+   * What adds to the residual stream: a mixer in every layer, and a perceptron where it has one.
+   */
+  private static long branches(ModelConfig config) {
+    return config.layers().stream().mapToLong(b -> b.mlp() > 0 ? 2 : 1).sum();
   }
 
   /**

@@ -17,7 +17,9 @@ import org.jspecify.annotations.Nullable;
  * The model families at the sizes of the Mamba paper (table 12, appendix E.2), with parameters
  * within 3 % of each other at every size. A Mamba block has about 6.3·d² weights and no perceptron;
  * there are two of them for one block of a transformer, whose perceptron takes what attention
- * leaves. A B'MOJO block has both mixers, so that its perceptron is narrower.
+ * leaves. A B'MOJO is a Mamba in which every fifth or sixth layer has attention over all memories
+ * beside its state space: that learnt faster than ten such layers with perceptrons, and than Mamba
+ * (docs/decisions/0010).
  */
 public final class Presets {
   /** Which memories. */
@@ -60,6 +62,12 @@ public final class Presets {
   private static final int EIDETIC = 128;
   private static final int CHUNK = 128;
 
+  /** b of the eidetic score at first: keys from far away weigh e⁻⁴ until training finds a use. */
+  private static final double CLOSED = -4;
+
+  /** Of each 22 layers of a B'MOJO, those with all memories; the others are Mamba alone. */
+  private static final List<Integer> WHOLE = List.of(3, 9, 15, 20);
+
   private Presets() {}
 
   /** {@code family} at {@code size}. */
@@ -91,13 +99,15 @@ public final class Presets {
       }
       case BMOJO_F, BMOJO -> {
         EideticConfig memory =
-            family == Family.BMOJO ? EideticConfig.of(EIDETIC, CHUNK, Selection.INNOVATION) : null;
+            family == Family.BMOJO
+                ? EideticConfig.of(EIDETIC, CHUNK, Selection.CONTEXTUAL).startingAt(CLOSED)
+                : null;
         AttentionConfig attention = attention(size, WINDOW, WINDOW, 4, memory);
-        MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention, true);
-        // Five layers for six of the transformer's: half of what a perceptron loses is depth.
-        int count = size.layers * 5 / 6;
-        int mlp = perceptron(block * size.layers / count - mixing - attending, d);
-        for (int i = 0; i < count; i++) layers.add(new BlockConfig(mixer, mlp));
+        MixerConfig whole = new MixerConfig(MambaConfig.standard(), attention, true);
+        // As many layers as Mamba has, less what attention weighs.
+        for (int i = 0; i < 2 * size.layers - size.layers / 6; i++) {
+          layers.add(new BlockConfig(WHOLE.contains(i % 22) ? whole : mamba, 0));
+        }
       }
     }
     return new ModelConfig(vocabulary, d, 1e-5, true, layers);

@@ -77,4 +77,27 @@ class ModelJsonTest {
         .isInstanceOf(BadInput.class)
         .hasMessageContaining("without ssm");
   }
+
+  @Test
+  void aFileWithoutAnInitialBiasStartsAtZero() {
+    ModelConfig config = Presets.named("bmojo-130m", 50_280);
+    String json = new String(Json.bytes(ModelJson.write(config)), StandardCharsets.UTF_8);
+    assertThat(json).contains("\"initialBias\" : -4.0");
+    String older = json.replaceAll(",\\s*\"initialBias\" : -4.0", "");
+    ModelConfig read = parse(older);
+    assertThat(read).isNotEqualTo(config);
+    assertThat(new String(Json.bytes(ModelJson.write(read)), StandardCharsets.UTF_8))
+        .doesNotContain("initialBias");
+  }
+
+  @Test
+  void anInitialBiasOfAScoreThatIsNotLearnedIsRefused() {
+    String json =
+        new String(
+            Json.bytes(ModelJson.write(Presets.named("bmojo-130m", 50_280))),
+            StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> parse(json.replace("contextual", "innovation")))
+        .isInstanceOf(BadInput.class)
+        .hasMessageContaining("initialBias of -4.0 for selection by innovation");
+  }
 }

@@ -43,8 +43,7 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
             FarPositions.values()[n / 7 % 3],
             r.nextInt(3),
             !selection.joins() && n / 2 % 2 == 0,
-            threshold(n / 3 % 3, selection, r),
-            null);
+            threshold(n / 3 % 3, selection, r));
     if (n % 3 != 2 && eidetic.positions() != FarPositions.ABSOLUTE) {
       StorageConfig.Summary summary = StorageConfig.Summary.values()[n / 3 % 2];
       eidetic = eidetic.with(new StorageConfig(1 + n % 5, summary, 1 + n / 2 % 4));

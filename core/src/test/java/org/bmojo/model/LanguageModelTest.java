@@ -140,6 +140,28 @@ class LanguageModelTest {
     }
   }
 
+  /** Two branches a layer: √(2 · 8) times smaller in eight layers than in half a layer. */
+  @Test
+  void whatJoinsTheResidualStreamIsDrawnSmallerInDeepModels() {
+    BlockConfig block =
+        new BlockConfig(
+            Objects.requireNonNull(TinyModels.all().get("everything")).layers().getFirst().mixer(),
+            96);
+    try (Scope scope = new Scope();
+        LanguageModel model = LanguageModel.create(ModelConfig.uniform(13, 64, 8, block), 5)) {
+      model
+          .parameters()
+          .forEach((name, p) -> {
+            double size = p.value().std().item_double() * Math.sqrt(p.value().size(-1));
+            if (name.endsWith("down_proj.weight") || name.endsWith("out_proj.weight")) {
+              assertThat(size).as(name).isCloseTo(0.25, within(0.03));
+            } else if (name.endsWith("up_proj.weight") || name.endsWith("q_proj.weight")) {
+              assertThat(size).as(name).isCloseTo(1, within(0.12));
+            }
+          });
+    }
+  }
+
   @Test
   void shapesWithoutMemoryHaveTheSameNamesAndSizes() {
     TinyModels.all()

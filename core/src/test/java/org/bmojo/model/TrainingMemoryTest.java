@@ -3,6 +3,11 @@ package org.bmojo.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import org.bmojo.mixer.AttentionConfig;
+import org.bmojo.mixer.EideticConfig;
+import org.bmojo.mixer.MambaConfig;
+import org.bmojo.mixer.MixerConfig;
+import org.bmojo.mixer.Selection;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,17 +21,27 @@ class TrainingMemoryTest {
   /** libtorch's peak of allocated bytes on an H100, in bfloat16. */
   @ParameterizedTest
   @CsvSource({
-    "bmojo-130m, 16, 21.6",
     "transformer-130m, 16, 13.4",
     "mamba-130m, 16, 22.8",
     "transformer-1.4b, 4, 39.5",
-    "mamba-1.4b, 4, 51.9",
-    "bmojo-f-1.4b, 4, 46.8"
+    "mamba-1.4b, 4, 51.9"
   })
   void isWhatWasMeasured(String preset, int batch, double gigabytes) {
     ModelConfig config = Presets.named(preset, VOCABULARY);
     TrainingMemory memory = TrainingMemory.of(config, batch, 2048, NARROW, false);
     assertThat(memory.total() / 1e9).isCloseTo(gigabytes, within(0.05 * gigabytes));
+  }
+
+  /** The same of ten layers with all memories, each with a perceptron of 1,280: 21.6 GB. */
+  @Test
+  void isWhatWasMeasuredWithAttentionInEveryLayer() {
+    EideticConfig eidetic = EideticConfig.of(128, 128, Selection.INNOVATION);
+    AttentionConfig attention =
+        new AttentionConfig(12, 12, 64, 512, 512, 4, false, true, 10_000, eidetic);
+    MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention, true);
+    ModelConfig config = ModelConfig.uniform(VOCABULARY, 768, 10, new BlockConfig(mixer, 1280));
+    TrainingMemory memory = TrainingMemory.of(config, 16, 2048, NARROW, false);
+    assertThat(memory.total() / 1e9).isCloseTo(21.6, within(0.05 * 21.6));
   }
 
   @Test
