@@ -23,11 +23,8 @@ public final class CudaRowLinear implements RowLinear {
 
   private static final int THREADS = 256, WARPS = THREADS / 32;
 
-  /** Blocks of a multiprocessor: half of what fits, so that the next kernel finds room, too. */
-  private static final int BLOCKS = Integer.getInteger("bmojo.cuda.rows.blocks", 2);
-
-  /** Loads of a lane and row that are on their way at once. */
-  private static final int AHEAD = Integer.getInteger("bmojo.cuda.rows.ahead", 2);
+  /** Blocks of a multiprocessor, and loads of a lane and row at once; measured, not derived. */
+  private static final int BLOCKS = 4, AHEAD = 2;
 
   /** Bytes that are on their way to the cache before a kernel has its rows. */
   private static final long EARLY = 16L << 20;
@@ -128,7 +125,7 @@ public final class CudaRowLinear implements RowLinear {
             "VECTOR=" + vector,
             "TEAM=" + team,
             "AHEAD=" + AHEAD,
-            "RESIDENT=" + (AHEAD <= 2 ? 4 : 2),
+            "RESIDENT=" + BLOCKS,
             "NORM=" + (norm == null ? 0 : 1),
             "GATED=" + (gated ? 1 : 0),
             "CONV=" + (conv == null ? 0 : conv.weight().size(1)),
