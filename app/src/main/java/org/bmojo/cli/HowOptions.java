@@ -111,9 +111,12 @@ final class HowOptions {
           "expected one of them: a block cannot be run twice on memory that has gone on",
           "Leave --recompute out and lower --batch");
     }
-    if (graph && (group != null || carry || leastWindow < 1 || placement.libtorch().is_cpu())) {
+    boolean separate = documents == Documents.SEPARATE;
+    boolean varied = carry || leastWindow < 1 || separate;
+    if (graph && (group != null || varied || placement.libtorch().is_cpu())) {
       throw new BadInput(
-          "--graph on a CPU, among several processes, or beside --carry-state or --random-window",
+          "--graph on a CPU, among several processes, or beside --carry-state, --random-window or"
+              + " --documents separate",
           "expected one GPU, and the same kernels in each update",
           "Leave --graph out");
     }
@@ -124,7 +127,7 @@ final class HowOptions {
         graph,
         tensorboard,
         badShards == BadShards.SKIP,
-        documents == Documents.SEPARATE,
+        separate,
         group,
         new TrainingRun.Lengths(carry, reset, leastWindow));
   }

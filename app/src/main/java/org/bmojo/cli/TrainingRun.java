@@ -64,7 +64,8 @@ final class TrainingRun implements AutoCloseable {
       @Nullable Group group,
       Lengths lengths) {
     static How on(Placement placement) {
-      return new How(placement, Guard.STANDARD, false, false, false, false, null, Lengths.PLAIN);
+      return new How(
+          placement, Guard.STANDARD, false, false, false, false, false, null, Lengths.PLAIN);
     }
 
     /** Which process this is. */

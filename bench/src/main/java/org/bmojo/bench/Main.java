@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.bmojo.bench.cpu.InferenceLab;
+import org.bmojo.bench.decode.TokenLab;
 import org.bmojo.bench.language.LanguageReport;
 import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
@@ -24,8 +25,9 @@ import picocli.CommandLine.Spec;
     description = "Measures. Each laboratory proves what it times first.",
     subcommands = {
       Main.Train.class,
-      Main.Agree.class,
+      Main.Decode.class,
       Main.Inference.class,
+      Main.Agree.class,
       Main.Language.class,
       HelpCommand.class
     },
@@ -36,6 +38,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  BMOJO_CUDA=1 ./bmojo bench train",
       "  BMOJO_CUDA=1 ./bmojo bench train --size 1.4b --shape 4x2048 mamba bmojo",
+      "  BMOJO_CUDA=1 ./bmojo bench decode --batch 1,64 --context 1K,1M bmojo mamba",
+      "  BMOJO_CUDA=1 ./bmojo bench decode --size 130m --prefill",
       "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small",
       "  ./bmojo bench inference --weights bf16,int4 --context 0,4096",
       "  ./bmojo bench language results/language docs/results/language.md"
@@ -93,6 +97,56 @@ public final class Main implements Runnable {
     public Integer call() {
       TrainLab.run(size, shape, families, profile, graph);
       return ExitCode.OK;
+    }
+  }
+
+  /** Tokens one by one. */
+  @Command(
+      name = "decode",
+      description = "Tokens per second of models that answer, by family, batch and context.")
+  static final class Decode implements Callable<Integer> {
+    @Option(
+        names = "--size",
+        paramLabel = "SIZE",
+        description = "130m, 370m, 790m or 1.4b (${DEFAULT-VALUE}).")
+    String size = "1.4b";
+
+    @Option(
+        names = "--batch",
+        split = ",",
+        paramLabel = "B",
+        description = "Sequences that answer together (1,64).")
+    List<Integer> batches = List.of(1, 64);
+
+    @Option(
+        names = "--context",
+        split = ",",
+        paramLabel = "T",
+        description = "Tokens read before, such as 1K or 1M (1K,1M).")
+    List<String> contexts = List.of("1K", "1M");
+
+    @Option(names = "--prefill", description = "Times prompts too.")
+    boolean prefill;
+
+    @Option(names = "--parts", description = "Times the matrices too, kind by kind (GPU).")
+    boolean parts;
+
+    @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")
+    List<String> families = List.of();
+
+    @Override
+    public Integer call() {
+      List<Long> lengths = contexts.stream().map(Decode::tokens).toList();
+      TokenLab.run(size, batches, lengths, prefill, parts, families);
+      return ExitCode.OK;
+    }
+
+    private static Long tokens(String text) {
+      if (!text.matches("[1-9]\\d{0,8}[KM]?")) {
+        throw new BadInput("context " + text, "expected tokens, such as 1K or 1M", "Correct it");
+      }
+      long unit = text.endsWith("K") ? 1024 : text.endsWith("M") ? 1 << 20 : 1;
+      return unit * Long.parseLong(text.replaceAll("[KM]", ""));
     }
   }
 

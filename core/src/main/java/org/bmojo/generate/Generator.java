@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Floats;
-import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.model.Decoder;
 import org.bmojo.model.Ids;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelState;
@@ -77,16 +77,33 @@ public final class Generator {
     }
     if (count == 0) return;
     try (Scope _ = new Scope();
-        ModelState state = model.newState(prompts.length);
-        Owned logits = new Owned(read(Ids.tensor(prompts), state))) {
-      for (int i = 1; ; i++) {
-        int[] next = choose(logits.get(), sampler);
-        if (!listener.chosen(next) || i == count) return;
+        Decoder decoder = Decoder.of(model)) {
+      int[] next;
+      try (Scope _ = new Scope();
+          ModelState state = model.newState(prompts.length)) {
+        next = choose(read(Ids.tensor(prompts), state), sampler);
+        decoder.join(state);
+      }
+      if (sampler == Sampler.greedy()) {
+        continueGreedily(decoder, next, count, listener);
+        return;
+      }
+      for (int i = 1; listener.chosen(next) && i < count; i++) {
         try (Scope _ = new Scope()) {
-          int[][] column = new int[next.length][];
-          for (int r = 0; r < next.length; r++) column[r] = new int[] {next[r]};
-          logits.set(model.step(Ids.tensor(column), state));
+          next = choose(decoder.step(Ids.column(next)), sampler);
         }
+      }
+    }
+  }
+
+  /** Queues a step ahead, so that the next one is under way while the listener has the last. */
+  private static void continueGreedily(Decoder decoder, int[] first, int count, Listener listener) {
+    try (Scope _ = new Scope()) {
+      if (!listener.chosen(first) || count == 1) return;
+      decoder.queueLikeliest(Ids.column(first));
+      for (int i = 1; i < count; i++) {
+        if (i + 1 < count) decoder.queueLikeliest(null);
+        if (!listener.chosen(decoder.takeLikeliest())) return;
       }
     }
   }

@@ -8,6 +8,9 @@ final class RandomSampler implements Sampler {
   /** Tokens less likely than the likeliest by this factor are looked at only if needed. */
   private static final double[] FLOORS = {1e-3, 1e-6, 0};
 
+  /** The one that always takes the likeliest, so that it is known when seen. */
+  static final Sampler GREEDY = RandomSampler::likeliest;
+
   private final Decoding decoding;
   private final SplittableRandom random;
 

@@ -13,7 +13,7 @@ public interface Sampler {
 
   /** Always the likeliest token; of several the first. */
   static Sampler greedy() {
-    return RandomSampler::likeliest;
+    return RandomSampler.GREEDY;
   }
 
   /**

@@ -45,6 +45,12 @@ public record RotaryTable(int headDim, double base, @Nullable RopeScaling scalin
     return scaling == null ? 1 : scaling.magnitude();
   }
 
+  /** The angle of each plane per position, where it is the same whatever was read; else null. */
+  public double @Nullable [] frequencies() {
+    if (scaling != null || single) return null;
+    return new RopeScaling.Planes(headDim, base, false).frequencies();
+  }
+
   /** For positions start … start+count−1, in the accumulation type and on the device of like. */
   public Angles at(Tensor like, long start, long count) {
     try (Scope scope = new Scope()) {

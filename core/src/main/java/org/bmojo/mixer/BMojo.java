@@ -34,9 +34,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BMojo implements Names.Named {
   private final MixerConfig config;
-  private final @Nullable Ssm ssm;
-  private final @Nullable Projections projections;
-  private final @Nullable EideticMemory eidetic;
+  final @Nullable Ssm ssm;
+  final @Nullable Projections projections;
+  final @Nullable EideticMemory eidetic;
   private final @Nullable Retrieval retrieval;
 
   /**

@@ -38,7 +38,7 @@ final class EideticMemory implements Names.Named {
   private final EideticConfig config;
   private final EideticSelect.Rule rule;
   private final int heads;
-  private final Scorer scorer;
+  final Scorer scorer;
   private final Eligibility eligibility;
   private final @Nullable Parameter gamma; // (H)
 

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * = 0. P is trained by the mean of e with x and y held constant; nothing else sees that gradient.
  */
 final class InnovationScorer implements Scorer {
-  private final Linear down; // (r, d)
-  private final Linear up; // (d, r)
+  final Linear down; // (r, d)
+  final Linear up; // (d, r)
   private final boolean differentiable;
 
   /**

@@ -37,17 +37,17 @@ import org.jspecify.annotations.Nullable;
  * checkpoints.
  */
 public final class Mamba implements Ssm {
-  private final int channels; // I
+  final int channels; // I
   private final int states; // N
   private final int rank;
-  private final Linear inProj; // (2I, d): input, then gate
-  private final ShortConvolution convolution; // (I, K)
-  private final Linear xProj; // (rank + 2N, I)
-  private final Linear dtProj; // (I, rank), bias used as Δ-bias
-  private final Parameter dtBias; // (I)
-  private final Parameter aLog; // (I, N)
-  private final Parameter skip; // (I)
-  private final Linear outProj; // (d, I)
+  final Linear inProj; // (2I, d): input, then gate
+  final ShortConvolution convolution; // (I, K)
+  final Linear xProj; // (rank + 2N, I)
+  final Linear dtProj; // (I, rank), bias used as Δ-bias
+  final Parameter dtBias; // (I)
+  final Parameter aLog; // (I, N)
+  final Parameter skip; // (I)
+  final Linear outProj; // (d, I)
   private final @Nullable Norm stepNorm; // (rank)
   private final @Nullable Norm inputNorm, outputNorm; // (N)
 
@@ -87,7 +87,7 @@ public final class Mamba implements Ssm {
   }
 
   /** Convolution inputs and state of the recurrence. */
-  private static final class State implements SsmState {
+  static final class State implements SsmState {
     final Owned convolution; // (B, K−1, I)
     final Owned scan; // (B, I, N)
 

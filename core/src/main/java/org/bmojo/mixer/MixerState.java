@@ -121,6 +121,34 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
     positions.append(more.positions);
   }
 
+  /**
+   * Copies a sequence's memory over that of row {@code to}, in place where there is room for it.
+   *
+   * @param other of the same layer; unchanged
+   */
+  public void put(int to, MixerState other, int from) {
+    StateParts.of(this).put(to, StateParts.of(other), from);
+    positions.set(to, other.position(from));
+  }
+
+  /** Says that some sequences have read a token more, whoever advanced their tensors. */
+  public void advance(int... rows) {
+    for (int row : rows) positions.set(row, positions.of(row) + 1);
+  }
+
+  /** Makes room for so many tokens in a layer that remembers everything. */
+  public void reserve(long tokens) {
+    if (attention == null || attention.config.window() != null) return;
+    attention.k.grow(tokens);
+    attention.v.grow(tokens);
+  }
+
+  /** Tokens that there is room for: {@link Long#MAX_VALUE} where the oldest are forgotten. */
+  public long room() {
+    boolean all = attention != null && attention.config.window() == null;
+    return all && attention != null ? attention.k.capacity() : Long.MAX_VALUE;
+  }
+
   /** The tensors that make up this state, by name; each (B, …), valid until it is advanced. */
   public Map<String, Tensor> tensors() {
     return StateParts.of(this).tensors();
@@ -204,8 +232,8 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   static final class Attention implements StateParts.Parted, AutoCloseable {
     private final AttentionConfig config;
     final @Nullable Owned convolution; // (B, K−1, d)
-    private final Ring k, v; // (B, W (+ C), G, D), keys rotated
-    private final @Nullable Ring fadingK, fadingV; // (B, W + F, G, D)
+    final Ring k, v; // (B, W (+ C), G, D), keys rotated
+    final @Nullable Ring fadingK, fadingV; // (B, W + F, G, D)
     final EideticMemory.@Nullable State eidetic;
     final @Nullable RetrievalState retrieval;
     final Stores stores = new Stores();

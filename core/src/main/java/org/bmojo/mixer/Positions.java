@@ -66,6 +66,10 @@ final class Positions {
     for (int r = 0; r < at.length; r++) at[r] += tokens;
   }
 
+  void set(int row, long position) {
+    at[row] = position;
+  }
+
   void set(long position) {
     Arrays.fill(at, position);
   }

@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
 final class Projections implements Names.Named {
   private final AttentionConfig config;
   private final @Nullable ShortConvolution convolution; // x + silu(conv(x)) feeds q, k and v
-  private final Linear q; // (H·D, d)
-  private final Linear k; // (G·D, d)
-  private final Linear v; // (G·D, d)
-  private final Linear o; // (d, H·D)
+  final Linear q; // (H·D, d)
+  final Linear k; // (G·D, d)
+  final Linear v; // (G·D, d)
+  final Linear o; // (d, H·D)
   private final @Nullable Linear fadingQ; // null where they share the window's
   private final @Nullable Linear fadingK; // null where tied
   private final @Nullable Linear fadingV;

@@ -105,6 +105,22 @@ final class StateParts {
     });
   }
 
+  /** Copies row {@code from} of {@code other}, a state of the same layer, over row {@code to}. */
+  void put(int to, StateParts other, int from) {
+    parts.forEach((name, part) -> {
+      try (Scope _ = new Scope()) {
+        Tensor row = other.part(name).select(0, from);
+        if (!growing.contains(name)) {
+          part.get().select(0, to).copy_(row);
+          return;
+        }
+        long rows = row.size(0);
+        if (part.get().size(1) < rows) part.set(padded(part.get(), rows));
+        part.get().select(0, to).narrow(0, 0, rows).copy_(row);
+      }
+    });
+  }
+
   /** Adds the rows of {@code other}, a state of the same layer, behind its own. */
   void append(StateParts other) {
     parts.forEach((name, part) -> {

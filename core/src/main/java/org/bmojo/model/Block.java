@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class Block implements Names.Named {
   final Norm mixerNorm;
   final BMojo mixer;
-  private final @Nullable Norm mlpNorm;
-  private final @Nullable Mlp mlp;
+  final @Nullable Norm mlpNorm;
+  final @Nullable Mlp mlp;
   private final @Nullable Experts experts;
 
   Block(BlockConfig config, int width, double eps, Initializer init) {
@@ -53,6 +53,17 @@ final class Block implements Names.Named {
       Var out = perceive(tape, Ops.add(tape, x, mixed));
       scope.keep(out.value());
       return out;
+    }
+  }
+
+  /** The same of the last position only, (B, T, d) → (B, 1, d), with all read by the state. */
+  Tensor last(Tape tape, Tensor x, @Nullable MixerState state) {
+    try (Scope scope = new Scope()) {
+      Var in = Var.constant(x);
+      Tensor mixed = mixer.forward(tape, mixerNorm.forward(tape, in), null, state).value();
+      long end = x.size(1) - 1;
+      Tensor sum = x.narrow(1, end, 1).add(mixed.narrow(1, end, 1));
+      return scope.keep(perceive(tape, Var.constant(sum)).value());
     }
   }
 

@@ -1,6 +1,8 @@
 package org.bmojo.model;
 
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.torch.Floats;
+import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -34,5 +36,42 @@ public final class Ids {
       long[] shape = {rows.length, length};
       return torch.from_blob(pointer, shape, new TensorOptions(ScalarType.Long)).clone();
     }
+  }
+
+  /** One id of each sequence, (B, 1) int64 on the CPU. */
+  public static Tensor column(int... ids) {
+    int[][] rows = new int[ids.length][];
+    for (int r = 0; r < ids.length; r++) rows[r] = new int[] {ids[r]};
+    return tensor(rows);
+  }
+
+  /**
+   * The place of the largest of each row of logits (B, V), the first of equals.
+   *
+   * @throws BadInput if one is not a number
+   */
+  static int[] likeliest(Tensor logits) {
+    try (Scope _ = new Scope()) {
+      Floats values = Floats.of(logits.to(ScalarType.Float).cpu());
+      int rows = (int) logits.size(0), vocabulary = (int) logits.size(1);
+      int[] best = new int[rows];
+      for (int r = 0; r < rows; r++) {
+        long from = (long) r * vocabulary;
+        for (int i = 0; i < vocabulary; i++) {
+          float own = values.get(from + i);
+          if (Float.isNaN(own)) throw notNumbers();
+          if (own > values.get(from + best[r])) best[r] = i;
+        }
+      }
+      return best;
+    }
+  }
+
+  /** What is said of a model whose logits are NaN. */
+  static BadInput notNumbers() {
+    return new BadInput(
+        "the model's logits are not numbers",
+        "expected weights that training left finite",
+        "Use an earlier checkpoint, trained with a lower learning rate");
   }
 }

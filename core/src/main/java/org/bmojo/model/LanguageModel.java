@@ -38,9 +38,9 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private static final long LOW_RANK = 128;
 
   private final ModelConfig config;
-  private final Parameter embedding; // (V, d)
-  private final List<Block> blocks = new ArrayList<>();
-  private final Norm norm;
+  final Parameter embedding; // (V, d)
+  final List<Block> blocks = new ArrayList<>();
+  final Norm norm;
   private final @Nullable Parameter head; // (V, d); null where tied
   private @Nullable PackedMatrix packedHead;
   private @Nullable TokenStep tokenStep;
@@ -342,7 +342,15 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   public Tensor lastLogits(Tensor ids, @Nullable ModelState state) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
-      Tensor hidden = hidden(tape, ids, state).value().select(1, ids.size(1) - 1);
+      Var x = embed(tape, ids);
+      int end = blocks.size() - 1;
+      for (int i = 0; i < end; i++) {
+        x = blocks.get(i).forward(tape, x, null, state == null ? null : state.layers().get(i));
+      }
+      // Nobody reads what the last block makes of earlier positions.
+      Tensor last =
+          blocks.get(end).last(tape, x.value(), state == null ? null : state.layers().get(end));
+      Tensor hidden = norm.forward(tape, Var.constant(last)).value().select(1, 0);
       return scope.keep(project(hidden));
     }
   }
@@ -466,7 +474,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     return accumulated(hidden.matmul(headWeight().value().t()));
   }
 
-  private Parameter headWeight() {
+  Parameter headWeight() {
     return head == null ? embedding : head;
   }
 
@@ -493,7 +501,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     return from.to(device, type, true, false, new MemoryFormatOptional());
   }
 
-  private void refuseForeignIds(Tensor ids) {
+  void refuseForeignIds(Tensor ids) {
     if (ids.numel() == 0) {
       throw new BadInput("no ids", "expected at least one", "pass a sequence");
     }

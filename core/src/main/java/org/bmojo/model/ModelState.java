@@ -64,6 +64,37 @@ public final class ModelState implements AutoCloseable {
     for (int i = 0; i < layers.size(); i++) layers.get(i).append(more.layers.get(i));
   }
 
+  /**
+   * Copies a sequence's memory over that of row {@code to}, in place where there is room for it.
+   *
+   * @param other of the same model; unchanged
+   */
+  void put(int to, ModelState other, int from) {
+    for (int i = 0; i < layers.size(); i++) layers.get(i).put(to, other.layers.get(i), from);
+  }
+
+  /** Says that some sequences have read a token more, whoever advanced their tensors. */
+  void advance(int... rows) {
+    for (MixerState layer : layers) layer.advance(rows);
+  }
+
+  /** Tokens that the one of the sequences has read that has read most. */
+  long longest() {
+    long most = 0;
+    for (int row = 0; row < batch(); row++) most = Math.max(most, position(row));
+    return most;
+  }
+
+  /** Tokens of a sequence that there is room for. */
+  long room() {
+    return layers.stream().mapToLong(MixerState::room).min().orElse(Long.MAX_VALUE);
+  }
+
+  /** Makes room for so many tokens of each sequence. */
+  void reserve(long tokens) {
+    layers.forEach(layer -> layer.reserve(tokens));
+  }
+
   /** All tensors, each (B, …), as {@code layer.part}; valid until the state is advanced. */
   public Map<String, Tensor> tensors() {
     Map<String, Tensor> all = new LinkedHashMap<>();

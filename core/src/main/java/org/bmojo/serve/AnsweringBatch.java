@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.bmojo.kernels.torch.Floats;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.model.Decoder;
 import org.bmojo.model.Ids;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelState;
@@ -14,15 +15,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/** The sequences that are answering: row r of one state is the r-th one's memory. */
+/** The sequences that are answering: the r-th one is the decoder's r-th. */
 final class AnsweringBatch implements AutoCloseable {
-  private final LanguageModel model;
-  private final ModelState state;
+  private final Decoder decoder;
   private final List<Sequence> sequences = new ArrayList<>();
 
   AnsweringBatch(LanguageModel model) {
-    this.model = model;
-    state = model.newState(0);
+    decoder = Decoder.of(model);
   }
 
   boolean isEmpty() {
@@ -38,14 +37,14 @@ final class AnsweringBatch implements AutoCloseable {
   }
 
   long bytes() {
-    return sequences.isEmpty() ? 0 : state.bytes();
+    return sequences.isEmpty() ? 0 : decoder.bytes();
   }
 
   /** Takes a sequence that has read its prompt and chosen its first token. */
   void join(Sequence s) {
     ModelState own = s.state;
     if (own == null) throw new IllegalStateException("a sequence without a slot");
-    state.append(own);
+    decoder.join(own);
     own.close();
     s.state = null;
     sequences.add(s);
@@ -53,11 +52,10 @@ final class AnsweringBatch implements AutoCloseable {
 
   /** One token of each; those that have ended leave and are told so. */
   void step(Consumer<Reason> ended) {
-    int[][] last = new int[sequences.size()][];
-    for (int r = 0; r < last.length; r++) last[r] = new int[] {sequences.get(r).last()};
+    int[] last = sequences.stream().mapToInt(Sequence::last).toArray();
     @Nullable Outcome[] outcomes = new Outcome[last.length];
     try (Scope _ = new Scope()) {
-      Tensor logits = model.step(Ids.tensor(last), state).to(ScalarType.Float).cpu(); // (B, V)
+      Tensor logits = decoder.step(Ids.column(last)).to(ScalarType.Float).cpu(); // (B, V)
       Floats values = Floats.of(logits);
       float[] row = new float[(int) logits.size(1)];
       for (int r = 0; r < last.length; r++) {
@@ -87,7 +85,7 @@ final class AnsweringBatch implements AutoCloseable {
     for (int r = 0; r < outcomes.length; r++) {
       Outcome outcome = outcomes[r];
       boolean keep = outcome != null && outcome.failure == null && before.get(r).request.keep();
-      kept.add(keep ? state.copy(r) : null);
+      kept.add(keep ? decoder.copy(r) : null);
     }
     leaveIf(s -> outcomes[before.indexOf(s)] != null);
     for (int r = 0; r < outcomes.length; r++) {
@@ -110,13 +108,13 @@ final class AnsweringBatch implements AutoCloseable {
       }
     }
     if (gone.isEmpty()) return gone;
-    state.retain(staying.stream().mapToInt(r -> r).toArray());
+    decoder.retain(staying.stream().mapToInt(r -> r).toArray());
     sequences.removeAll(gone);
     return gone;
   }
 
   @Override
   public void close() {
-    state.close();
+    decoder.close();
   }
 }

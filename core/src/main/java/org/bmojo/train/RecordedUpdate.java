@@ -21,9 +21,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An update whose batches have one shape, every token labelled, as a {@link Graph}: the host copies
- * ids, targets and six numbers to where the recorded kernels read them, and launches all at once.
- * The first few run kernel by kernel. All compute what {@link Trainer} does, to the last bit.
+ * An update whose batches have one shape, every token labelled and rows of one document, as a
+ * {@link Graph}: the host copies ids, targets and six numbers to where the recorded kernels read
+ * them, and launches all at once. The first few run kernel by kernel. All compute what {@link
+ * Trainer} does, to the last bit.
  */
 final class RecordedUpdate implements AutoCloseable {
   /** Behind the four numbers that the optimizer reads. */
@@ -67,7 +68,8 @@ final class RecordedUpdate implements AutoCloseable {
 
   /** Whether an update of these can be recorded. */
   static boolean suits(List<Batch> batches) {
-    return !batches.isEmpty() && batches.stream().allMatch(b -> b.labelled() == b.tokens());
+    return !batches.isEmpty()
+        && batches.stream().allMatch(b -> b.labelled() == b.tokens() && b.begin() == null);
   }
 
   /** Whether these are of its shape. */

@@ -21,9 +21,11 @@ import org.bmojo.kernels.cuda.CudaMemoryAttention;
 import org.bmojo.kernels.cuda.CudaRmsNorm;
 import org.bmojo.kernels.cuda.CudaRoom;
 import org.bmojo.kernels.cuda.CudaRotary;
+import org.bmojo.kernels.cuda.CudaRowLinear;
 import org.bmojo.kernels.cuda.CudaSelectiveScan;
 import org.bmojo.kernels.cuda.CudaSetGather;
 import org.bmojo.kernels.cuda.CudaSwiGlu;
+import org.bmojo.kernels.cuda.CudaTokenStep;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.op.EideticSelect;
@@ -35,10 +37,12 @@ import org.bmojo.kernels.op.MemoryAttention;
 import org.bmojo.kernels.op.PackedLinear;
 import org.bmojo.kernels.op.RmsNorm;
 import org.bmojo.kernels.op.Rotary;
+import org.bmojo.kernels.op.RowLinear;
 import org.bmojo.kernels.op.SelectiveScan;
 import org.bmojo.kernels.op.SetGather;
 import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.op.SwiGlu;
+import org.bmojo.kernels.op.TokenStep;
 import org.bmojo.kernels.reference.ReferenceAdamW;
 import org.bmojo.kernels.reference.ReferenceCausalConv;
 import org.bmojo.kernels.reference.ReferenceEideticSelect;
@@ -50,13 +54,18 @@ import org.bmojo.kernels.reference.ReferenceMemoryAttention;
 import org.bmojo.kernels.reference.ReferencePackedLinear;
 import org.bmojo.kernels.reference.ReferenceRmsNorm;
 import org.bmojo.kernels.reference.ReferenceRotary;
+import org.bmojo.kernels.reference.ReferenceRowLinear;
 import org.bmojo.kernels.reference.ReferenceSelectiveScan;
 import org.bmojo.kernels.reference.ReferenceSetGather;
 import org.bmojo.kernels.reference.ReferenceSsd;
 import org.bmojo.kernels.reference.ReferenceSwiGlu;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/** One room: an implementation of every operation, for the types and the device it serves. */
+/**
+ * One room: an implementation of every operation, for the types and the device it serves; {@code
+ * tokenStep} is null where there is none.
+ */
 public record Kernels(
     String name,
     SelectiveScan selectiveScan,
@@ -73,7 +82,9 @@ public record Kernels(
     Ssd ssd,
     GatedDelta gatedDelta,
     GatedRidge gatedRidge,
-    PackedLinear packedLinear) {
+    PackedLinear packedLinear,
+    RowLinear rowLinear,
+    @Nullable TokenStep tokenStep) {
 
   /** libtorch compositions: every type, every device. */
   public static final Kernels REFERENCE =
@@ -93,7 +104,9 @@ public record Kernels(
           new ReferenceSsd(),
           new ReferenceGatedDelta(),
           new ReferenceGatedRidge(),
-          new ReferencePackedLinear());
+          new ReferencePackedLinear(),
+          new ReferenceRowLinear(),
+          null);
 
   private static final Picker PICKER = Picker.ofThisJvm();
 
@@ -155,7 +168,9 @@ public record Kernels(
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
             REFERENCE.gatedRidge,
-            REFERENCE.packedLinear);
+            REFERENCE.packedLinear,
+            new CudaRowLinear(),
+            new CudaTokenStep());
   }
 
   /** Made when first asked for: its classes need a module that may be missing. */
@@ -177,6 +192,8 @@ public record Kernels(
             REFERENCE.ssd,
             REFERENCE.gatedDelta,
             REFERENCE.gatedRidge,
-            new CpuPackedLinear());
+            new CpuPackedLinear(),
+            REFERENCE.rowLinear,
+            null);
   }
 }

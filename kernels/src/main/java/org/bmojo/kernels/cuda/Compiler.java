@@ -41,7 +41,13 @@ final class Compiler {
 
   private static final Logger LOG = LoggerFactory.getLogger(Compiler.class);
   private static final List<String> HEADERS =
-      List.of("common.cuh", "matrix.cuh", "attention.cuh", "selective_scan.cuh");
+      List.of(
+          "common.cuh",
+          "matrix.cuh",
+          "attention.cuh",
+          "selective_scan.cuh",
+          "best_tokens.cuh",
+          "pipeline.cuh");
 
   private Compiler() {}
 

@@ -1,11 +1,15 @@
 package org.bmojo.kernels.cuda;
 
 import static org.bytedeco.cuda.global.cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+import static org.bytedeco.cuda.global.cudart.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
 import static org.bytedeco.cuda.global.cudart.cuFuncSetAttribute;
 import static org.bytedeco.cuda.global.cudart.cuLaunchKernel;
+import static org.bytedeco.cuda.global.cudart.cuLaunchKernelEx;
 import static org.bytedeco.cuda.global.cudart.cuModuleGetFunction;
 
 import org.bytedeco.cuda.cudart.CUfunc_st;
+import org.bytedeco.cuda.cudart.CUlaunchAttribute;
+import org.bytedeco.cuda.cudart.CUlaunchConfig;
 import org.bytedeco.cuda.cudart.CUmod_st;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -51,6 +55,13 @@ final class Kernel {
 
   private static final ThreadLocal<Arguments> ARGUMENTS = ThreadLocal.withInitial(Arguments::new);
 
+  /** Set to false, every kernel waits for the one before to end. */
+  private static final boolean OVERLAP =
+      !"false".equals(System.getProperty("bmojo.cuda.overlap", "true"));
+
+  /** Whether the last thing that this thread queued was a kernel of ours; null outside a row. */
+  private static final ThreadLocal<@Nullable Boolean> IN_A_ROW = new ThreadLocal<>();
+
   private final Device device;
   private final String title;
   private final CUfunc_st function = new CUfunc_st();
@@ -74,13 +85,7 @@ final class Kernel {
   void launch(Grid grid, @Nullable Object... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     try (PointerScope scope = new PointerScope()) {
-      Arguments packed = ARGUMENTS.get();
-      for (int i = 0; i < arguments.length; i++) packed.values.put(i, bits(arguments[i]));
-      if (grid.shared > granted) {
-        int most = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        Driver.checkDriver(title, cuFuncSetAttribute(function, most, grid.shared));
-        granted = grid.shared;
-      }
+      Arguments packed = packed(grid, arguments);
       int result =
           cuLaunchKernel(
               function,
@@ -96,6 +101,58 @@ final class Kernel {
               null);
       Driver.checkDriver("launching " + title + " as " + grid, result);
     }
+  }
+
+  /** Queues {@code work}, in which kernels that can do so begin while the one before them runs. */
+  static void inARow(Runnable work) {
+    IN_A_ROW.set(false);
+    try {
+      work.run();
+    } finally {
+      IN_A_ROW.remove();
+    }
+  }
+
+  /** Says that libtorch has queued something: the next kernel waits until it has ended. */
+  static void interrupted() {
+    if (IN_A_ROW.get() != null) IN_A_ROW.set(false);
+  }
+
+  /**
+   * The same for a kernel that may begin while the one before it runs, because it waits for that
+   * one's results itself ({@code pipeline.cuh}). Does so {@link #inARow} only.
+   */
+  void launchEarly(Grid grid, @Nullable Object... arguments) {
+    Boolean follows = IN_A_ROW.get();
+    if (follows != null) IN_A_ROW.set(true);
+    if (follows == null || !follows || !OVERLAP || device.capability() < 90) {
+      launch(grid, arguments);
+      return;
+    }
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    try (PointerScope scope = new PointerScope()) {
+      Arguments packed = packed(grid, arguments);
+      CUlaunchAttribute early = new CUlaunchAttribute();
+      early.id(CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+      early.value().programmaticStreamSerializationAllowed(1);
+      CUlaunchConfig config = new CUlaunchConfig();
+      config.gridDimX(Math.toIntExact(grid.x)).gridDimY(Math.toIntExact(grid.y));
+      config.gridDimZ(Math.toIntExact(grid.z)).blockDimX(grid.threads).blockDimY(1).blockDimZ(1);
+      config.sharedMemBytes(grid.shared).hStream(device.stream()).attrs(early).numAttrs(1);
+      int result = cuLaunchKernelEx(config, function, packed.pointers, (PointerPointer<?>) null);
+      Driver.checkDriver("launching " + title + " early as " + grid, result);
+    }
+  }
+
+  private Arguments packed(Grid grid, @Nullable Object... arguments) {
+    Arguments packed = ARGUMENTS.get();
+    for (int i = 0; i < arguments.length; i++) packed.values.put(i, bits(arguments[i]));
+    if (grid.shared > granted) {
+      int most = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+      Driver.checkDriver(title, cuFuncSetAttribute(function, most, grid.shared));
+      granted = grid.shared;
+    }
+    return packed;
   }
 
   private static long bits(@Nullable Object argument) {

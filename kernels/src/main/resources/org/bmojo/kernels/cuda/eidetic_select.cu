@@ -1,18 +1,11 @@
 // The E best-scored candidates at every chunk boundary. A block per chunk and sequence: it finds
-// the E-th highest score by its bits, eight at a time from the top (counting in shared memory),
-// then keeps what lies above it, and of what equals it the latest, in order of position.
+// the E-th highest score, then keeps what lies above it, and of what equals it the latest, in order
+// of position.
 //
 // Candidates are the kept tokens, then the tail and the new tokens: already ascending by position,
 // but for those that were counted before (hidden). begin (B, T) or null.
 #include "common.cuh"
-
-constexpr int THREADS = 256;  // one per value of eight bits
-
-// Order of scores as order of unsigned integers; 0 only for hidden ones.
-__device__ __forceinline__ unsigned rank(float score) {
-  unsigned bits = __float_as_uint(score == 0.f ? 0.f : score);  // −0 equals 0
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
+#include "best_tokens.cuh"
 
 struct Candidates {
   const float *kept, *scores;
@@ -34,25 +27,6 @@ struct Candidates {
   __device__ long count() const { return capacity + visible; }
 };
 
-// The sum of value over the threads up to and including this one; total: over all.
-__device__ __forceinline__ int up_to_here(int value, int& total) {
-  __shared__ int warps[THREADS / 32];
-  int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  EACH for (int distance = 1; distance < 32; distance *= 2) {
-    int other = __shfl_up_sync(ALL, value, distance);
-    if (lane >= distance) value += other;
-  }
-  if (lane == 31) warps[warp] = value;
-  __syncthreads();
-  total = 0;
-  EACH for (int i = 0; i < THREADS / 32; i++) {
-    if (i < warp) value += warps[i];
-    total += warps[i];
-  }
-  __syncthreads();
-  return value;
-}
-
 extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
     const float* __restrict__ scores, const long* __restrict__ kept_positions,
     const float* __restrict__ kept_scores, const int* __restrict__ begin,
@@ -72,34 +46,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
       kept_positions + sequence * capacity, capacity, max(0L, min(eligible, recent)),
       refreshed + 1 - (start - tail), start - tail, oldest};
 
-  // threshold: the E-th highest rank, 1 where there are fewer; wanted: how many of those equal to it
-  // are taken, counted from the latest.
-  __shared__ int counts[256], chosen_digit, chosen_above;
-  unsigned threshold = 0, mask = 0;
-  int wanted = capacity, equal = 0;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    counts[threadIdx.x] = 0;
-    __syncthreads();
-    for (long row = threadIdx.x; row < candidates.count(); row += THREADS) {
-      unsigned key = candidates[row];
-      if (key && (key & mask) == threshold) atomicAdd(&counts[key >> shift & 255], 1);
-    }
-    __syncthreads();
-    int digit = 255 - threadIdx.x, total;  // from the highest down
-    int reached = up_to_here(counts[digit], total), above = reached - counts[digit];
-    if ((above < wanted && wanted <= reached) || (digit == 0 && total < wanted)) {
-      chosen_digit = digit;
-      chosen_above = above;
-    }
-    __syncthreads();
-    wanted -= chosen_above;
-    equal = counts[chosen_digit];
-    threshold |= (unsigned)chosen_digit << shift;
-    mask |= 255u << shift;
-    __syncthreads();
-  }
-  if (threshold == 0) threshold = 1;
-
+  Line line = draw_line(candidates, capacity);
   int filled = 0, seen_equal = 0;
   long* to_positions = positions + (sequence * gridDim.x + blockIdx.x) * capacity;
   long* to_rows = rows + (sequence * gridDim.x + blockIdx.x) * capacity;
@@ -107,9 +54,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) eidetic_select(
     long row = base + threadIdx.x;
     unsigned key = row < candidates.count() ? candidates[row] : 0u;
     int total;
-    int index = seen_equal + up_to_here(key == threshold, total);  // from 1
+    int index = seen_equal + up_to_here(key == line.threshold, total);  // from 1
     seen_equal += total;
-    bool chosen = key > threshold || (key == threshold && index > equal - wanted);
+    bool chosen = line.chooses(key, index);
     int place = filled + up_to_here(chosen, total) - 1;
     filled += total;
     if (chosen) {

@@ -1,0 +1,23 @@
+package org.bmojo.model;
+
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Tag;
+
+@Tag("gpu")
+final class RecordedBFloat16DecoderTest extends DecoderContract {
+  @Override
+  Device device() {
+    return new Device(System.getProperty("bmojo.test.device", "cuda:0"));
+  }
+
+  @Override
+  ScalarType type() {
+    return ScalarType.BFloat16;
+  }
+
+  @Override
+  Class<? extends Decoder> expected() {
+    return RecordedDecoder.class;
+  }
+}

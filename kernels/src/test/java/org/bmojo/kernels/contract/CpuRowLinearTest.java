@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class CpuRowLinearTest extends RowLinearContract {
+  @Override
+  Room room() {
+    return Room.cpu();
+  }
+}

@@ -1,0 +1,8 @@
+package org.bmojo.kernels.contract;
+
+final class ReferenceRowLinearTest extends RowLinearContract {
+  @Override
+  Room room() {
+    return Room.reference();
+  }
+}
