@@ -2,8 +2,11 @@ package org.bmojo.model;
 
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Floats;
+import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Device;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
@@ -43,6 +46,39 @@ public final class Ids {
     int[][] rows = new int[ids.length][];
     for (int r = 0; r < ids.length; r++) rows[r] = new int[] {ids[r]};
     return tensor(rows);
+  }
+
+  /**
+   * Numbers on a device; to a GPU by way of pinned memory, so that nobody waits.
+   *
+   * @throws IllegalStateException while work is recorded, which would go on with these numbers
+   */
+  static Tensor on(Device device, Tensor numbers, ScalarType type) {
+    if (numbers.device().equals(device)) return numbers;
+    Recording.refuse("a copy of ids from the host");
+    Tensor from = numbers.device().is_cpu() && device.is_cuda() ? numbers.pin_memory() : numbers;
+    return from.to(device, type, true, false, new MemoryFormatOptional());
+  }
+
+  /**
+   * Refuses ids that no embedding has.
+   *
+   * @param ids on a GPU they are not looked at, which would wait for it: its kernels check
+   * @throws BadInput naming the first found
+   */
+  static void refuseForeign(Tensor ids, int vocabulary) {
+    if (ids.numel() == 0) {
+      throw new BadInput("no ids", "expected at least one", "pass a sequence");
+    }
+    if (!ids.device().is_cpu()) return;
+    try (Scope _ = new Scope()) {
+      long low = ids.min().item_long(), high = ids.max().item_long();
+      if (low >= 0 && high < vocabulary) return;
+      throw new BadInput(
+          "token id " + (low < 0 ? low : high),
+          "expected 0 to " + (vocabulary - 1),
+          "use the tokenizer that the model was trained with");
+    }
   }
 
   /**

@@ -1,7 +1,5 @@
 package org.bmojo.model;
 
-import static org.bmojo.kernels.torch.Tensors.accumulated;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,7 +9,6 @@ import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.LinearCrossEntropy;
 import org.bmojo.kernels.op.PackedMatrix;
 import org.bmojo.kernels.op.PackedMatrix.Format;
-import org.bmojo.kernels.torch.Recording;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bmojo.layer.Initializer;
@@ -26,7 +23,6 @@ import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Device;
-import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -41,8 +37,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   final Parameter embedding; // (V, d)
   final List<Block> blocks = new ArrayList<>();
   final Norm norm;
-  private final @Nullable Parameter head; // (V, d); null where tied
-  private @Nullable PackedMatrix packedHead;
+  private final Head head;
   private @Nullable TokenStep tokenStep;
   private boolean planned; // whether tokenStep says what there is
   private boolean recompute;
@@ -55,10 +50,13 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       blocks.add(new Block(layer, config.width(), config.normEps(), inside));
     }
     norm = Norm.create(init, config.width(), config.normEps());
+    boolean tied = config.tied();
     head =
-        config.tied()
-            ? null
-            : Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width()));
+        new Head(
+            embedding,
+            tied
+                ? null
+                : Parameter.decaying(init.normal(0.02, config.vocabulary(), config.width())));
   }
 
   /**
@@ -125,7 +123,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public void pack(Format format) {
     if (format == Format.FP32) return;
-    if (packedHead != null || !device().is_cpu()) {
+    if (isPacked() || !device().is_cpu()) {
       throw new BadInput(
           "weights in " + format + " of a model that is on a GPU or packed already",
           "expected a model on the CPU as it was loaded",
@@ -135,23 +133,22 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     for (Parameter p : parameters().values()) {
       if (p == embedding || p.value().dim() != 2 || !p.decays()) continue;
       boolean low = Math.min(p.value().size(0), p.value().size(1)) < LOW_RANK;
-      p.pack(low && p != head ? Format.BF16 : format);
+      p.pack(low && p != head.weight() ? Format.BF16 : format);
     }
-    packedHead =
-        head == null ? PackedMatrix.of(embedding.value(), format).retained() : head.packed();
+    head.pack(format);
   }
 
   /** Whether {@link #pack} has taken the weights away. */
   public boolean isPacked() {
-    return packedHead != null;
+    return head.packed() != null;
   }
 
   /** Bytes of all weights that a token's step reads. */
   public long stepBytes() {
     long bytes = 0;
     for (Parameter p : parameters().values()) {
-      PackedMatrix packed = p == headWeight() ? packedHead : p.packed();
-      boolean looked = p == embedding && head != null;
+      PackedMatrix packed = p == head.weight() ? head.packed() : p.packed();
+      boolean looked = p == embedding && !head.isTied();
       if (packed != null) bytes += packed.bytes();
       else if (!looked) bytes += p.value().numel() * p.value().element_size();
     }
@@ -164,16 +161,17 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    * @param purpose what somebody is about to do with it
    */
   public void requireWhole(String purpose) {
-    if (packedHead == null) return;
+    PackedMatrix packed = head.packed();
+    if (packed == null) return;
     throw new BadInput(
-        purpose + " a model whose weights are packed in " + packedHead.format(),
+        purpose + " a model whose weights are packed in " + packed.format(),
         "expected the weights themselves",
         "Load it without --weights");
   }
 
   /** The packed form of the head; null for a model that is not packed. */
   public @Nullable PackedMatrix packedHead() {
-    return packedHead;
+    return head.packed();
   }
 
   /**
@@ -334,7 +332,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, begin, state).value();
-      return scope.keep(project(hidden));
+      return scope.keep(head.logits(hidden));
     }
   }
 
@@ -351,7 +349,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       Tensor last =
           blocks.get(end).last(tape, x.value(), state == null ? null : state.layers().get(end));
       Tensor hidden = norm.forward(tape, Var.constant(last)).value().select(1, 0);
-      return scope.keep(project(hidden));
+      return scope.keep(head.logits(hidden));
     }
   }
 
@@ -366,7 +364,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
         Tape tape = Tape.off()) {
       Tensor hidden = hidden(tape, ids, state).value().reshape(-1, config.width());
       Tensor asked = hidden.index_select(0, there(rows)); // (K, d)
-      return scope.keep(project(asked));
+      return scope.keep(head.logits(asked));
     }
   }
 
@@ -386,7 +384,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
         x = blocks.get(i).step(x, state.layers().get(i));
       }
       Tensor hidden = norm.forward(tape, Var.constant(x)).value().select(1, 0);
-      return scope.keep(project(hidden));
+      return scope.keep(head.logits(hidden));
     }
   }
 
@@ -397,7 +395,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     planned = true;
     tokenStep =
         device().is_cpu()
-            ? TokenStep.of(this, embedding, blocks, norm, headWeight(), packedHead)
+            ? TokenStep.of(this, embedding, blocks, norm, headWeight(), head.packed())
             : null;
     return tokenStep;
   }
@@ -460,27 +458,14 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       Tensor losses =
           Kernels.of(rows)
               .linearCrossEntropy()
-              .forward(rows, wholeHead(), there(batch.targets().reshape(-1)), 1, false)
+              .forward(rows, head.whole(), there(batch.targets().reshape(-1)), 1, false)
               .losses();
       return scope.keep(losses.reshape(batch.ids().size(0), batch.ids().size(1)));
     }
   }
 
-  /** (…, d) → logits (…, V), float32 or float64. */
-  private Tensor project(Tensor hidden) {
-    PackedMatrix packed = packedHead;
-    if (packed != null)
-      return accumulated(Kernels.of(hidden).packedLinear().forward(hidden, packed));
-    return accumulated(hidden.matmul(headWeight().value().t()));
-  }
-
   Parameter headWeight() {
-    return head == null ? embedding : head;
-  }
-
-  /** The head's numbers, unpacked if need be. */
-  private Tensor wholeHead() {
-    return packedHead == null ? headWeight().value() : packedHead.unpacked();
+    return head.weight();
   }
 
   private Var embed(Tape tape, Tensor ids) {
@@ -488,32 +473,17 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     return Ops.embedding(tape, embedding, there(ids));
   }
 
-  /** Numbers where the weights are; to a GPU by way of pinned memory, so that nobody waits. */
+  /** Numbers where the weights are. */
   private Tensor there(Tensor ids) {
     return there(ids, ScalarType.Long);
   }
 
   private Tensor there(Tensor numbers, ScalarType type) {
-    Device device = device();
-    if (numbers.device().equals(device)) return numbers;
-    Recording.refuse("a copy of ids from the host");
-    Tensor from = numbers.device().is_cpu() && device.is_cuda() ? numbers.pin_memory() : numbers;
-    return from.to(device, type, true, false, new MemoryFormatOptional());
+    return Ids.on(device(), numbers, type);
   }
 
   void refuseForeignIds(Tensor ids) {
-    if (ids.numel() == 0) {
-      throw new BadInput("no ids", "expected at least one", "pass a sequence");
-    }
-    if (!ids.device().is_cpu()) return; // A look would wait for the GPU; its kernels check.
-    try (Scope scope = new Scope()) {
-      long low = ids.min().item_long(), high = ids.max().item_long();
-      if (low >= 0 && high < config.vocabulary()) return;
-      throw new BadInput(
-          "token id " + (low < 0 ? low : high),
-          "expected 0 to " + (config.vocabulary() - 1),
-          "use the tokenizer that the model was trained with");
-    }
+    Ids.refuseForeign(ids, config.vocabulary());
   }
 
   @Override
@@ -521,7 +491,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     names.add("embed_tokens.weight", embedding);
     for (int i = 0; i < blocks.size(); i++) names.in("layers." + i, blocks.get(i));
     names.in("norm", norm);
-    names.add("lm_head.weight", head);
+    names.in("lm_head", head);
   }
 
   /** Frees the weights. */
@@ -529,7 +499,6 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   public void close() {
     forgetPlan();
     parameters().values().forEach(Parameter::close);
-    if (packedHead != null && head == null) packedHead.close();
-    packedHead = null;
+    head.close();
   }
 }
