@@ -29,8 +29,12 @@ public final class KernelOps {
         inputs(x, weight),
         keeping(input, gain, out.scale()),
         dy -> {
-          RmsNorm.Gradients g = op.backward(input, gain, out.scale(), dy);
-          x.giveGradient(g.x());
+          Tensor before = x.before(input);
+          RmsNorm.Gradients g =
+              before == null
+                  ? op.backward(input, gain, out.scale(), dy)
+                  : op.backwardOnto(before, input, gain, out.scale(), dy);
+          x.giveGradient(g.x(), before);
           if (weight != null && g.weight() != null) weight.giveGradient(g.weight());
         });
   }
@@ -57,7 +61,14 @@ public final class KernelOps {
         op.forward(x.value(), cos, sin),
         inputs(x),
         keeping(cos, sin),
-        dy -> x.giveGradient(op.backward(dy, cos, sin)));
+        dy -> {
+          Tensor before = x.before(dy);
+          Tensor dx =
+              before == null
+                  ? op.backward(dy, cos, sin)
+                  : op.backwardOnto(before, dy, cos, sin);
+          x.giveGradient(dx, before);
+        });
   }
 
   /** {@link org.bmojo.kernels.op.InnovationScore}. */
@@ -83,7 +94,14 @@ public final class KernelOps {
         op.forward(past, fresh.value(), sets),
         inputs(fresh),
         keeping(sets.rows(), sets.positions()),
-        dy -> fresh.giveGradient(op.backward(sets, before, tokens, dy)));
+        dy -> {
+          Tensor sum = fresh.before(dy);
+          Tensor dx =
+              sum == null
+                  ? op.backward(sets, before, tokens, dy)
+                  : op.backwardOnto(sum, sets, before, tokens, dy);
+          fresh.giveGradient(dx, sum);
+        });
   }
 
   /** A recurrent operation's output and the state it leaves, which carries no gradient. */
@@ -108,8 +126,10 @@ public final class KernelOps {
             inputs(x, weight, bias),
             keeping(in.x(), in.weight(), in.bias(), initial, begin),
             dy -> {
-              CausalConv.Gradients g = op.backward(in, dy);
-              x.giveGradient(g.x());
+              Tensor before = x.before(in.x());
+              CausalConv.Gradients g =
+                  before == null ? op.backward(in, dy) : op.backwardOnto(before, in, dy);
+              x.giveGradient(g.x(), before);
               weight.giveGradient(g.weight());
               if (bias != null && g.bias() != null) bias.giveGradient(g.bias());
             });

@@ -140,11 +140,7 @@ public final class Ops {
         x.value().narrow(-1, from, count).contiguous(),
         inputs(x),
         keeping(),
-        dy -> {
-          Tensor dx = zeros(dy, shape);
-          dx.narrow(-1, from, count).copy_(dy);
-          x.giveGradient(dx);
-        });
+        dy -> x.addGradientColumns(shape, from, dy));
   }
 
   /** Side by side along the last axis. */

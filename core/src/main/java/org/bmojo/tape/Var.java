@@ -1,5 +1,8 @@
 package org.bmojo.tape;
 
+import static org.bmojo.kernels.torch.Tensors.zeros;
+
+import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -84,6 +87,28 @@ public sealed class Var permits Parameter {
   }
 
   /**
+   * The gradient so far, where a kernel may add its own to it in one pass: on a GPU, dense, of the
+   * type of {@code like}; else null.
+   */
+  final @Nullable Tensor before(Tensor like) {
+    Tensor t = gradient;
+    if (t == null || !t.is_cuda() || !t.is_contiguous()) return null;
+    return t.scalar_type().intern() == like.scalar_type().intern() ? t : null;
+  }
+
+  /** Takes a sum that {@link #before} is part of; as {@link #giveGradient} where that was null. */
+  final void giveGradient(Tensor g, @Nullable Tensor before) {
+    if (before == null) {
+      giveGradient(g);
+      return;
+    }
+    g.retainReference();
+    before.releaseReference();
+    gradient = g;
+    ownsGradient = true;
+  }
+
+  /**
    * Adds dy · w to the gradient: where there is one already, in the product's own last step.
    *
    * @param dy (…, out)
@@ -91,11 +116,31 @@ public sealed class Var permits Parameter {
    */
   final void addGradientProduct(Tensor dy, Tensor w) {
     if (!needsGradient) return;
-    if (gradient != null && ownsGradient && gradient.is_contiguous()) {
-      gradient.view(-1, w.size(1)).addmm_(dy.reshape(-1, w.size(0)), w);
-    } else {
+    Tensor there = gradient;
+    if (there == null || !there.is_contiguous() || !(ownsGradient || there.is_cuda())) {
       giveGradient(dy.matmul(w));
+    } else if (ownsGradient) {
+      there.view(-1, w.size(1)).addmm_(dy.reshape(-1, w.size(0)), w);
+    } else {
+      Tensor sum = there.view(-1, w.size(1)).addmm(dy.reshape(-1, w.size(0)), w);
+      giveGradient(sum.view(Shapes.of(there)), there);
     }
+  }
+
+  /**
+   * Adds dy to some columns of the gradient.
+   *
+   * @param shape of the whole gradient
+   */
+  final void addGradientColumns(long[] shape, long from, Tensor dy) {
+    if (!needsGradient) return;
+    if (gradient != null && ownsGradient) {
+      gradient.narrow(-1, from, dy.size(-1)).add_(dy);
+      return;
+    }
+    Tensor dx = zeros(dy, shape);
+    dx.narrow(-1, from, dy.size(-1)).copy_(dy);
+    giveGradient(dx);
   }
 
   void releaseGradient() {

@@ -41,6 +41,16 @@ public final class CudaCausalConv implements CausalConv {
 
   @Override
   public Gradients backward(Inputs in, Tensor dy) {
+    return run(null, in, dy);
+  }
+
+  @Override
+  public Gradients backwardOnto(Tensor before, Inputs in, Tensor dy) {
+    Shapes.expect(OP, "before", before, Shapes.of(in.x()));
+    return run(before, in, dy);
+  }
+
+  private static Gradients run(@Nullable Tensor before, Inputs in, Tensor dy) {
     try (Scope scope = new Scope()) {
       Call call = new Call(in, BACKWARD_RUN);
       Shapes.expect(OP, "dy", dy, Shapes.of(in.x()));
@@ -60,6 +70,7 @@ public final class CudaCausalConv implements CausalConv {
               call.initial,
               call.begin,
               call.door.activation("dy", dy),
+              before == null ? null : call.door.activation("before", before),
               dx,
               dInitial,
               sums,

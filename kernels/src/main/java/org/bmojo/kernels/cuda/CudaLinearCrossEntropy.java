@@ -2,6 +2,7 @@ package org.bmojo.kernels.cuda;
 
 import static org.bmojo.kernels.torch.Shapes.ANY;
 import static org.bmojo.kernels.torch.Tensors.empty;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.LinearCrossEntropy;
@@ -51,10 +52,15 @@ public final class CudaLinearCrossEntropy implements LinearCrossEntropy {
               gradients);
           if (dHidden == null) continue;
           torch.matmul_out(dHidden.narrow(0, from, count), logits, w);
-          Tensor d = logits.t().matmul(part); // (V, d)
-          if (perBlock >= rows) dWeight = block.keep(d);
-          else if (dWeight == null) dWeight = block.keep(d.to(ScalarType.Float));
-          else dWeight.add_(d);
+          Tensor slopes = logits.t(); // (V, count)
+          if (perBlock >= rows) {
+            dWeight = block.keep(slopes.matmul(part)); // (V, d)
+          } else if (dWeight == null) {
+            dWeight = block.keep(Floats.empty(w, Shapes.of(w)));
+            product(dWeight, slopes, part, false);
+          } else {
+            product(dWeight, slopes, part, true);
+          }
         }
       }
       return new Output(
@@ -62,6 +68,15 @@ public final class CudaLinearCrossEntropy implements LinearCrossEntropy {
           dHidden == null ? null : scope.keep(dHidden),
           dWeight == null ? null : scope.keep(Tensors.as(dWeight, weight)));
     }
+  }
+
+  /** sum = a · b, or sum += a · b, in the float32 that bfloat16 factors are multiplied in. */
+  private static void product(Tensor sum, Tensor a, Tensor b, boolean onto) {
+    boolean narrow = a.scalar_type().intern() == ScalarType.BFloat16;
+    if (!narrow && onto) sum.addmm_(a, b);
+    else if (!narrow) torch.mm_out(sum, a, b);
+    else if (onto) torch.addmm_out(sum, sum, a, b, ScalarType.Float, scalar(1), scalar(1));
+    else torch.mm_out(sum, a, b, ScalarType.Float);
   }
 
   private static void softmax(

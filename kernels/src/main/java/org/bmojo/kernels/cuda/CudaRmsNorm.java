@@ -40,6 +40,18 @@ public final class CudaRmsNorm implements RmsNorm {
 
   @Override
   public Gradients backward(Tensor x, @Nullable Tensor weight, Tensor scale, Tensor dy) {
+    return run(null, x, weight, scale, dy);
+  }
+
+  @Override
+  public Gradients backwardOnto(
+      Tensor before, Tensor x, @Nullable Tensor weight, Tensor scale, Tensor dy) {
+    Shapes.expect(OP, "before", before, Shapes.of(x));
+    return run(before, x, weight, scale, dy);
+  }
+
+  private static Gradients run(
+      @Nullable Tensor before, Tensor x, @Nullable Tensor weight, Tensor scale, Tensor dy) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
       Shapes.expect(OP, "dy", dy, Shapes.of(x));
@@ -57,6 +69,7 @@ public final class CudaRmsNorm implements RmsNorm {
               gain(door, rows, weight),
               door.state("scale", scale),
               door.activation("dy", dy),
+              before == null ? null : door.activation("before", before),
               dx,
               sums,
               rows.count());

@@ -8,6 +8,7 @@ import org.bmojo.kernels.op.Rotary;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Shapes;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** {@code rotary.cu}. */
 public final class CudaRotary implements Rotary {
@@ -15,15 +16,22 @@ public final class CudaRotary implements Rotary {
 
   @Override
   public Tensor forward(Tensor x, Tensor cos, Tensor sin) {
-    return turn(x, cos, sin, 1f);
+    return turn(null, x, cos, sin, 1f);
   }
 
   @Override
   public Tensor backward(Tensor dy, Tensor cos, Tensor sin) {
-    return turn(dy, cos, sin, -1f);
+    return turn(null, dy, cos, sin, -1f);
   }
 
-  private static Tensor turn(Tensor x, Tensor cos, Tensor sin, float direction) {
+  @Override
+  public Tensor backwardOnto(Tensor before, Tensor dy, Tensor cos, Tensor sin) {
+    Shapes.expect(OP, "before", before, Shapes.of(dy));
+    return turn(before, dy, cos, sin, -1f);
+  }
+
+  private static Tensor turn(
+      @Nullable Tensor before, Tensor x, Tensor cos, Tensor sin, float direction) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
       Shapes.expect(OP, "x", x, ANY, ANY, ANY, ANY);
@@ -40,6 +48,7 @@ public final class CudaRotary implements Rotary {
               door.activation("x", x),
               door.state("cos", cos),
               door.state("sin", sin),
+              before == null ? null : door.activation("before", before),
               y,
               planes,
               (int) x.size(2),

@@ -37,12 +37,23 @@ public final class CudaSetGather implements SetGather {
 
   @Override
   public Tensor backward(Sets sets, long past, long tokens, Tensor dy) {
+    return run(null, sets, past, tokens, dy);
+  }
+
+  @Override
+  public Tensor backwardOnto(Tensor before, Sets sets, long past, long tokens, Tensor dy) {
+    return run(before, sets, past, tokens, dy);
+  }
+
+  private static Tensor run(
+      @Nullable Tensor before, Sets sets, long past, long tokens, Tensor dy) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, dy);
       long[] shape =
           LongStream.concat(LongStream.of(dy.size(0), tokens), Arrays.stream(Shapes.of(dy)).skip(3))
               .toArray();
       Tensor dx = empty(dy, shape);
+      if (before != null) Shapes.expect(OP, "before", before, shape);
       long width = dx.numel() / (dx.size(0) * tokens);
       int vector = Vectors.width(dy, width);
       Program.of(
@@ -58,6 +69,7 @@ public final class CudaSetGather implements SetGather {
               door.index("rows", sets.rows()),
               door.index("positions", sets.positions()),
               door.activation("dy", dy),
+              before == null ? null : door.activation("before", before),
               dx,
               dx.size(0) * tokens,
               (int) tokens,

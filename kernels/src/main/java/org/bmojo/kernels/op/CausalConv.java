@@ -67,6 +67,16 @@ public interface CausalConv {
   Gradients backward(Inputs in, Tensor dy);
 
   /**
+   * The same with the gradient of x added to one that came another way.
+   *
+   * @param before the shape and type of x; unchanged
+   */
+  default Gradients backwardOnto(Tensor before, Inputs in, Tensor dy) {
+    Gradients g = backward(in, dy);
+    return new Gradients(before.add(g.x), g.weight, g.bias, g.initial);
+  }
+
+  /**
    * One token.
    *
    * @param in inputs with T = 1; {@code initial} is not read

@@ -29,4 +29,15 @@ public interface RmsNorm {
 
   /** Gradients of {@link #forward}, given the {@code scale} it returned. */
   Gradients backward(Tensor x, @Nullable Tensor weight, Tensor scale, Tensor dy);
+
+  /**
+   * The same with the gradient of x added to one that came another way: a residual's, say.
+   *
+   * @param before the shape and type of x; unchanged
+   */
+  default Gradients backwardOnto(
+      Tensor before, Tensor x, @Nullable Tensor weight, Tensor scale, Tensor dy) {
+    Gradients g = backward(x, weight, scale, dy);
+    return new Gradients(before.add(g.x), g.weight);
+  }
 }

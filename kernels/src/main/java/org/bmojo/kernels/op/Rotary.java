@@ -20,4 +20,13 @@ public interface Rotary {
 
   /** Gradient of {@link #forward} with respect to x: the turn back. Also undoes a rotation. */
   Tensor backward(Tensor dy, Tensor cos, Tensor sin);
+
+  /**
+   * The same, added to a gradient of x that came another way.
+   *
+   * @param before the shape and type of dy; unchanged
+   */
+  default Tensor backwardOnto(Tensor before, Tensor dy, Tensor cos, Tensor sin) {
+    return before.add(backward(dy, cos, sin));
+  }
 }

@@ -47,6 +47,15 @@ public interface SetGather {
    */
   Tensor backward(Sets sets, long past, long tokens, Tensor dy);
 
+  /**
+   * The same, added to a gradient of {@code fresh} that came another way.
+   *
+   * @param before (B, T, …) of dy's type; unchanged
+   */
+  default Tensor backwardOnto(Tensor before, Sets sets, long past, long tokens, Tensor dy) {
+    return before.add(backward(sets, past, tokens, dy));
+  }
+
   /** Refuses candidates that are no batch of rows. */
   static void expectFit(@Nullable Tensor past, Tensor fresh, Sets sets) {
     long[] shape = Shapes.of(fresh);

@@ -107,11 +107,13 @@ extern "C" __global__ void conv_forward(
 }
 
 // Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
-// carried state. parts (sequences · runs, I·K + I): sums for weight, then bias.
+// carried state. parts (sequences · runs, I·K + I): sums for weight, then bias. What stands in
+// before, unless it is null, joins dx.
 extern "C" __global__ void conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
-    const T* __restrict__ initial, const int* __restrict__ begin, const T* __restrict__ dy, T* __restrict__ dx,
-    T* __restrict__ d_initial, float* __restrict__ parts, long tokens, int channels) {
+    const T* __restrict__ initial, const int* __restrict__ begin, const T* __restrict__ dy,
+    const T* __restrict__ before, T* __restrict__ dx, T* __restrict__ d_initial,
+    float* __restrict__ parts, long tokens, int channels) {
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
   long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
@@ -155,7 +157,13 @@ extern "C" __global__ void conv_backward(
       if (q < K - 1) {
         write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
       } else {
-        write<V>(dx + (sequence * tokens + q - K + 1) * channels + channel, out);
+        long at = (sequence * tokens + q - K + 1) * channels + channel;
+        if (before) {
+          float more[V];
+          read<V>(before + at, more);
+          EACH for (int j = 0; j < V; j++) out[j] += more[j];
+        }
+        write<V>(dx + at, out);
       }
     }
   }

@@ -43,16 +43,17 @@ __device__ void sum_warps(const float (&mine)[R::ITEMS][VECTOR], float* total) {
 }
 
 // parts (blocks, WIDTH): each block's sum of dy · normalised x over its rows. The next row is on
-// its way while this one is worked on.
+// its way while this one is worked on. What stands in before, unless it is null, joins dx.
 extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) norm_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const float* __restrict__ scale,
-    const T* __restrict__ dy, T* __restrict__ dx, float* __restrict__ parts, long rows) {
+    const T* __restrict__ dy, const T* __restrict__ before, T* __restrict__ dx,
+    float* __restrict__ parts, long rows) {
   int walkers = gridDim.x * (blockDim.x / THREADS);
   long row = blockIdx.x * (long)(blockDim.x / THREADS) + threadIdx.x / THREADS;
   Gain gain;
   if (weight) gain.load(weight);
   float d_gain[R::ITEMS][VECTOR] = {}, s = 0.f;
-  typename R::Raw x_raw, dy_raw;
+  typename R::Raw x_raw, dy_raw, before_raw;
   if (row < rows) {
     x_raw.load(x + row * WIDTH);
     dy_raw.load(dy + row * WIDTH);
@@ -63,6 +64,7 @@ extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) norm
     in.take(x_raw);
     d.take(dy_raw);
     float own = s;
+    if (before) before_raw.load(before + row * WIDTH);
     long next = row + walkers;
     if (next < rows) {
       x_raw.load(x + next * WIDTH);
@@ -75,6 +77,10 @@ extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS) norm
     if (weight) d.each([&](float v, int i, int j) { return v * gain.at[i][j]; });
     float along = R::sum([&](int i, int j) { return d.at[i][j] * in.at[i][j]; }) / WIDTH;
     d.each([&](float v, int i, int j) { return (v - in.at[i][j] * along) * own; });
+    if (before) {
+      in.take(before_raw);
+      d.each([&](float v, int i, int j) { return v + in.at[i][j]; });
+    }
     d.store(dx + row * WIDTH);
     row = next;
   }

@@ -1,6 +1,7 @@
 // The gradient of a token's row: the sum over the sets that hold it, in the order of the sets. One
 // warp a token. Each lane looks for the token in a set of its own (members are ascending, empty
-// slots, position -1, come last); then all lanes add up the rows that were found.
+// slots, position -1, come last); then all lanes add up the rows that were found, to what the
+// token's row of `onto` holds, unless that is null.
 //
 // ELEMENT, VECTOR (elements a lane moves at once), WIDTH (elements of a row), WARPS a block.
 #include "common.cuh"
@@ -11,8 +12,8 @@ constexpr int TILES = (WIDTH + STRIDE - 1) / STRIDE;
 
 extern "C" __global__ void gather_backward(
     const long long* __restrict__ rows, const long long* __restrict__ positions,
-    const T* __restrict__ dy, T* __restrict__ dx, long long count, int tokens, long long past,
-    int sets, int slots) {
+    const T* __restrict__ dy, const T* __restrict__ onto, T* __restrict__ dx, long long count,
+    int tokens, long long past, int sets, int slots) {
   long long token = blockIdx.x * (long long)WARPS + threadIdx.x / 32;
   if (token >= count) return;
   int lane = threadIdx.x % 32;
@@ -48,6 +49,12 @@ extern "C" __global__ void gather_backward(
   }
   EACH for (int i = 0; i < TILES; i++) {
     int column = i * STRIDE + lane * VECTOR;
-    if (column < WIDTH) write<VECTOR>(dx + token * WIDTH + column, sum[i]);
+    if (column >= WIDTH) continue;
+    if (onto) {
+      float part[VECTOR];
+      read<VECTOR>(onto + token * WIDTH + column, part);
+      EACH for (int j = 0; j < VECTOR; j++) sum[i][j] += part[j];
+    }
+    write<VECTOR>(dx + token * WIDTH + column, sum[i]);
   }
 }

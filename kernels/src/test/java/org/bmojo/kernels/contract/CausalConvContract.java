@@ -83,6 +83,9 @@ abstract class CausalConvContract {
       assertClose("last", out.last(), wanted.outputs().get(1), c.width);
       named(op().backward(given.in, given.dy))
           .forEach((n, g) -> assertClose("d" + n, g, wanted.gradient(n), c.batch * c.tokens));
+      Tensor x = given.in.x();
+      var onto = op().backwardOnto(x, given.in, given.dy);
+      assertClose("dx onto x", onto.x(), wanted.gradient("x").add(Close.wide(x)), c.width);
     }
   }
 

@@ -72,7 +72,8 @@ public final class Close {
     return wide(actual).sub(wide(truth)).square().mean().sqrt().item_double();
   }
 
-  private static Tensor wide(Tensor t) {
+  /** In float64, on the CPU. */
+  static Tensor wide(Tensor t) {
     return t.detach().to(new Device("cpu"), ScalarType.Double);
   }
 

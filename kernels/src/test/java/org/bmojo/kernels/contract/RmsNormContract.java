@@ -54,6 +54,7 @@ abstract class RmsNormContract {
       truth.put("y", wanted.outputs().get(0));
       truth.put("scale", wanted.outputs().get(1));
       wanted.gradients().forEach((name, g) -> truth.put("d" + name, g));
+      truth.put("dx onto x", wanted.gradient("x").add(Close.wide(x)));
       inputs.put("dy", dy);
       Trial.run(
           inputs,
@@ -73,6 +74,7 @@ abstract class RmsNormContract {
     named.put("y", out.y());
     named.put("scale", out.scale());
     named.put("dx", gradients.x());
+    named.put("dx onto x", op.backwardOnto(x, x, weight, out.scale(), dy).x());
     if (gradients.weight() != null) named.put("dweight", gradients.weight());
     return named;
   }

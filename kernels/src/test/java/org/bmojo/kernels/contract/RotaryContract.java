@@ -49,8 +49,21 @@ abstract class RotaryContract {
           Map.of("x", x, "dy", dy, "cos", cos, "sin", sin),
           room().kernels().rotary(),
           Kernels.REFERENCE.rotary(),
-          op -> Map.of("y", op.forward(x, cos, sin), "dx", op.backward(dy, cos, sin)),
-          Map.of("y", wanted.outputs().getFirst(), "dx", wanted.gradient("x")),
+          op ->
+              Map.of(
+                  "y",
+                  op.forward(x, cos, sin),
+                  "dx",
+                  op.backward(dy, cos, sin),
+                  "dx onto x",
+                  op.backwardOnto(x, dy, cos, sin)),
+          Map.of(
+              "y",
+              wanted.outputs().getFirst(),
+              "dx",
+              wanted.gradient("x"),
+              "dx onto x",
+              wanted.gradient("x").add(Close.wide(x))),
           1);
       var op = room().kernels().rotary();
       assertClose("turned back", op.backward(op.forward(x, cos, sin), cos, sin), x, 4);

@@ -60,7 +60,13 @@ abstract class SetGatherContract {
           room().kernels().setGather(),
           Kernels.REFERENCE.setGather(),
           op -> answer(op, past, fresh, sets, dy),
-          Map.of("y", wanted.outputs().getFirst(), "dfresh", wanted.gradient("fresh")),
+          Map.of(
+              "y",
+              wanted.outputs().getFirst(),
+              "dfresh",
+              wanted.gradient("fresh"),
+              "onto fresh",
+              wanted.gradient("fresh").add(Close.wide(fresh))),
           c.sets);
     }
   }
@@ -70,7 +76,8 @@ abstract class SetGatherContract {
     long before = past == null ? 0 : past.size(1);
     return Map.of(
         "y", op.forward(past, fresh, sets),
-        "dfresh", op.backward(sets, before, fresh.size(1), dy));
+        "dfresh", op.backward(sets, before, fresh.size(1), dy),
+        "onto fresh", op.backwardOnto(fresh, sets, before, fresh.size(1), dy));
   }
 
   private static Tensor compose(@Nullable Tensor past, Tensor fresh, Sets sets) {
