@@ -11,6 +11,7 @@ import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
+import org.bmojo.tape.RowDots;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
@@ -39,46 +40,28 @@ final class ImportanceScorer implements Scorer {
   @Override
   public Var score(Tape tape, Inputs in) {
     try (Scope scope = new Scope()) {
-      List<Term> terms = new ArrayList<>(List.of(new Term(in.x(), weight)));
+      List<Var> terms = new ArrayList<>(List.of(RowDots.of(tape, in.x(), weight)));
       if (stateWeight != null) {
         Var y = in.y();
         if (y == null) throw new IllegalStateException("contextual importance reads the state");
         // As loud as x, whatever the state has grown to.
-        terms.add(new Term(KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS), stateWeight));
+        Var even = KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS);
+        terms.add(RowDots.of(tape, even, stateWeight));
       }
       Tensor logit = accumulated(bias.value());
-      for (Term t : terms) logit = logit.add(t.product());
-      List<Var> inputs = new ArrayList<>(List.of(bias));
-      List<Tensor> kept = new ArrayList<>(List.of(logit));
-      for (Term t : terms) {
-        inputs.addAll(List.of(t.values, t.weight));
-        kept.addAll(List.of(t.values.value(), t.weight.value()));
-      }
+      for (Var t : terms) logit = logit.add(t.value());
+      List<Var> inputs = new ArrayList<>(terms);
+      inputs.add(bias);
       Tensor last = logit; // (B, T)
       return tape.record(
           scope.keep(torch.logaddexp(logit, torch.zeros_like(logit))),
           inputs,
-          kept,
+          List.of(logit),
           de -> {
             Tensor slope = de.mul(last.sigmoid());
-            terms.forEach(t -> t.backward(slope));
+            terms.forEach(t -> t.addGradient(slope));
             bias.giveGradient(as(slope.sum().reshape(1), bias.value()));
           });
-    }
-  }
-
-  /** Rows (B, T, d) by a vector (d). */
-  private record Term(Var values, Parameter weight) {
-    Tensor product() {
-      return accumulated(values.value()).matmul(accumulated(weight.value()));
-    }
-
-    /** Of {@code slope} (B, T). */
-    void backward(Tensor slope) {
-      Tensor x = values.value(), w = weight.value();
-      values.giveGradient(as(slope.unsqueeze(2).mul(accumulated(w)), x));
-      Tensor rows = accumulated(x).reshape(-1, x.size(2));
-      weight.giveGradient(as(slope.reshape(1, -1).matmul(rows).reshape(-1), w));
     }
   }
 
