@@ -35,7 +35,7 @@ class AttentionTraceTest {
     try (Scope _ = new Scope();
         LanguageModel model = LanguageModel.create(named.getValue(), 3)) {
       long attending =
-          named.getValue().blocks().stream().filter(b -> b.mixer().attention() != null).count();
+          named.getValue().layers().stream().filter(b -> b.mixer().attention() != null).count();
       for (int length : new int[] {1, 2, 13, 63}) {
         try (ModelState state = model.newState(1)) {
           AttentionTrace trace = AttentionTrace.of(model, ids(length), state);
