@@ -20,7 +20,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** One head's weights times the values are what the operation returns; several heads' are a mean. */
+/**
+ * One head's weights times the values are what the operation returns; several heads' are a mean.
+ */
 class AttentionWeightsTest {
   private static final int W = 5, F = 3, D = 4, HEADS = 2;
 

@@ -19,7 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The layers' part is proved by {@code AttentionWeightsTest}; here, that the model asks rightly. */
+/**
+ * The layers' part is proved by {@code AttentionWeightsTest}; here, that the model asks rightly.
+ */
 class AttentionTraceTest {
   static Stream<Map.Entry<String, ModelConfig>> models() {
     return TinyModels.all().entrySet().stream();
@@ -84,8 +86,7 @@ class AttentionTraceTest {
       for (AttentionTrace.Layer layer : trace.layers()) {
         MixerState own = state.layers().get(layer.layer());
         long[] held = new long[(int) own.eideticPositions().numel()];
-        new LongPointer(own.eideticPositions().contiguous().data_ptr())
-            .get(held);
+        new LongPointer(own.eideticPositions().contiguous().data_ptr()).get(held);
         assertThat(layer.weights().eidetic().stream().mapToLong(Seen::position).toArray())
             .isEqualTo(Arrays.stream(held).filter(p -> p >= 0).toArray())
             .isNotEmpty();

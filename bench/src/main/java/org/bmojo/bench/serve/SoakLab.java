@@ -59,8 +59,7 @@ public final class SoakLab {
    * @param seed of the requests and of who does what
    * @return whether nothing failed and every slot is free again
    */
-  public static boolean run(
-      String preset, int streams, Duration length, int requests, long seed)
+  public static boolean run(String preset, int streams, Duration length, int requests, long seed)
       throws IOException, InterruptedException {
     SplittableRandom random = new SplittableRandom(seed);
     List<SoakRequest> pool = new ArrayList<>();
@@ -128,7 +127,8 @@ public final class SoakLab {
       try {
         Answer answer = client.ask(pool.get(which), manner);
         String whole = expected.get(which);
-        boolean right = answer.left() ? whole.startsWith(answer.text()) : whole.equals(answer.text());
+        boolean right =
+            answer.left() ? whole.startsWith(answer.text()) : whole.equals(answer.text());
         tally.count(answer, right);
       } catch (IOException e) {
         tally.fail(e);

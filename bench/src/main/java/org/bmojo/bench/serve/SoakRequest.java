@@ -41,7 +41,8 @@ record SoakRequest(String prompt, int tokens, long seed) {
   /** Its JSON; nothing in the prompt needs an escape. */
   String body() {
     return """
-        {"prompt":"%s","max_tokens":%d,"seed":%d,"temperature":0.8,"ignore_eos":true,"stream":true}"""
+    {"prompt":"%s","max_tokens":%d,"seed":%d,"temperature":0.8,"ignore_eos":true,"stream":true}\
+    """
         .formatted(prompt, tokens, seed);
   }
 }
