@@ -1,5 +1,6 @@
 package org.bmojo.mixer;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.bmojo.kernels.contract.Close.assertWithin;
@@ -49,7 +50,7 @@ class AttentionWeightsTest {
   }
 
   private static StepInputs head(StepInputs in, int h) {
-    Eidetic e = in.eidetic();
+    Eidetic e = requireNonNull(in.eidetic());
     return new StepInputs(
         in.geometry(),
         in.q().narrow(1, h, 1),
@@ -71,10 +72,10 @@ class AttentionWeightsTest {
       for (int h = 0; h < HEADS; h++) {
         StepInputs one = head(in, h);
         AttentionWeights w = weights(one);
-        Tensor slots = one.eidetic().v().select(0, 0);
+        Tensor slots = requireNonNull(one.eidetic()).v().select(0, 0);
         Tensor sum = torch.zeros(1, D).to(in.q().scalar_type());
         sum = sum.add(times(w.window(), one.window().v()));
-        sum = sum.add(times(w.fading(), one.fading().v()));
+        sum = sum.add(times(w.fading(), requireNonNull(one.fading()).v()));
         sum = sum.add(slots.select(0, 1).mul(Tensors.scalar(w.eidetic().get(0).weight())));
         sum = sum.add(slots.select(0, 2).mul(Tensors.scalar(w.eidetic().get(1).weight())));
         sum = sum.add(slots.select(0, 3).mul(Tensors.scalar(w.storage())));

@@ -1,5 +1,6 @@
 package org.bmojo.model;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -15,6 +16,7 @@ import org.bmojo.mixer.AttentionWeights;
 import org.bmojo.mixer.AttentionWeights.Seen;
 import org.bmojo.mixer.MixerState;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,6 +27,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class AttentionTraceTest {
   static Stream<Map.Entry<String, ModelConfig>> models() {
     return TinyModels.all().entrySet().stream();
+  }
+
+  private static ModelConfig bmojo() {
+    return requireNonNull(TinyModels.all().get("bmojo"));
   }
 
   private static int[] ids(int length) {
@@ -65,7 +71,7 @@ class AttentionTraceTest {
   @Test
   void lookingChangesNothing() {
     try (Scope _ = new Scope();
-        LanguageModel model = LanguageModel.create(TinyModels.all().get("bmojo"), 3);
+        LanguageModel model = LanguageModel.create(bmojo(), 3);
         ModelState seen = model.newState(1);
         ModelState unseen = model.newState(1)) {
       int[] ids = ids(29);
@@ -80,13 +86,14 @@ class AttentionTraceTest {
   @Test
   void eideticTokensAreThoseHeld() {
     try (Scope _ = new Scope();
-        LanguageModel model = LanguageModel.create(TinyModels.all().get("bmojo"), 3);
+        LanguageModel model = LanguageModel.create(bmojo(), 3);
         ModelState state = model.newState(1)) {
       AttentionTrace trace = AttentionTrace.of(model, ids(63), state);
       for (AttentionTrace.Layer layer : trace.layers()) {
         MixerState own = state.layers().get(layer.layer());
-        long[] held = new long[(int) own.eideticPositions().numel()];
-        new LongPointer(own.eideticPositions().contiguous().data_ptr()).get(held);
+        Tensor positions = requireNonNull(own.eideticPositions());
+        long[] held = new long[(int) positions.numel()];
+        new LongPointer(positions.contiguous().data_ptr()).get(held);
         assertThat(layer.weights().eidetic().stream().mapToLong(Seen::position).toArray())
             .isEqualTo(Arrays.stream(held).filter(p -> p >= 0).toArray())
             .isNotEmpty();
@@ -96,7 +103,7 @@ class AttentionTraceTest {
 
   @Test
   void nothingToExplainIsRefused() {
-    try (LanguageModel model = LanguageModel.create(TinyModels.all().get("bmojo"), 3);
+    try (LanguageModel model = LanguageModel.create(bmojo(), 3);
         ModelState one = model.newState(1);
         ModelState two = model.newState(2)) {
       assertThatThrownBy(() -> AttentionTrace.of(model, new int[0], one))
