@@ -9,7 +9,7 @@ import java.util.List;
 final class Page {
   /** The files; the first is the page itself. */
   static final List<String> FILES =
-      List.of("index.html", "app.js", "memory.js", "recalled.js", "style.css");
+      List.of("index.html", "app.js", "memory.js", "attention.js", "recalled.js", "style.css");
 
   private static final String POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:;"

@@ -90,6 +90,7 @@ final class Routes {
     int memory = (int) Math.min(Integer.MAX_VALUE - 8, memoryBytes(engine, most));
     guarded("PUT", "/v1/sessions/{name}/file", (e, n) -> sessions.put(e, n, e.body(memory)));
     guarded("GET", "/v1/sessions/{name}/memory", sessions::memory);
+    guarded("GET", "/v1/sessions/{name}/attention", sessions::attention);
     guarded(
         "GET",
         "/metrics",

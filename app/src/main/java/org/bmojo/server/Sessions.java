@@ -7,7 +7,10 @@ import java.util.Map;
 import java.util.Objects;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.MixerState;
+import org.bmojo.model.AttentionTrace;
 import org.bmojo.model.Footprint;
+import org.bmojo.model.ModelState;
+import org.bmojo.serve.Engine;
 import org.bmojo.serve.Generation.Ending;
 import org.bmojo.serve.Library;
 import org.bmojo.serve.Memory;
@@ -124,6 +127,20 @@ final class Sessions {
       view.put("texts", texts);
       view.put("layers", layers(memory));
       exchange.json(200, view);
+    }
+  }
+
+  /** What the newest token attends to, layer by layer; computed now, on the engine's thread. */
+  void attention(Exchange exchange, String name) throws InterruptedException {
+    try (Memory memory = store.open(name)) {
+      Engine models = engine.engine();
+      AttentionTrace trace =
+          models.ask(() -> {
+            try (ModelState state = memory.copyState()) {
+              return AttentionTrace.of(models.model(), memory.pending(), state);
+            }
+          });
+      exchange.json(200, AttentionView.of(name, trace));
     }
   }
 

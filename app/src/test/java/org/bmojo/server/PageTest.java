@@ -62,6 +62,8 @@ class PageTest {
           model: id('model').textContent, read,
           turns: [...id('turns').children].map((li) => li.className + ':' + li.textContent),
           remembered: id('remembered').textContent.length,
+          shares: [...document.querySelectorAll('#shares tbody tr')].map((r) => r.textContent),
+          most: id('most').children.length, hidden: id('attention').hidden,
           sizes: id('sizes').textContent, focus: document.activeElement.id,
           recalled: [...document.querySelectorAll('#turns details')].map((d) =>
               [d.open, d.querySelector('summary').textContent,
@@ -88,6 +90,12 @@ class PageTest {
             .hasSizeGreaterThan(11);
         assertThat(page.get("remembered").intValue()).isGreaterThan(480);
         assertThat(page.get("sizes").stringValue()).contains("Transformer");
+        assertThat(page.get("hidden").booleanValue()).isFalse();
+        assertThat(page.get("most").intValue()).isPositive();
+        for (JsonNode row : page.get("shares")) {
+          assertThat(row.stringValue()).matches("\\d+([\\d.]+ %){3,4}");
+        }
+        assertThat(page.get("shares").size()).isPositive();
         JsonNode recalled = page.get("recalled");
         assertThat(recalled).as(recalled.toString()).hasSize(1);
         assertThat(recalled.get(0).get(0).booleanValue()).as("opened by the reader").isFalse();

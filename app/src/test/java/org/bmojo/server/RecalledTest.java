@@ -44,7 +44,7 @@ class RecalledTest {
   void aSessionRecallsWhatItLetGoUntilItIsDeleted() throws Exception {
     String long_ = "abcdefghijklmnopqrstuvwxyz".repeat(6);
     served.ask("/v1/sessions", "{'input': '" + long_ + "', 'id': 'letters'}");
-    String more = "{'prompt': 'abc', 'session': 'letters', 'max_tokens': 3}";
+    String more = "{'prompt': 'abcdefghijklm', 'session': 'letters', 'max_tokens': 8}";
     assertThat(own(served.ask("/v1/completions", more))).isPositive();
     served.send(served.request("/v1/sessions/letters").DELETE().build());
     // Another of that name begins anew.

@@ -1,6 +1,7 @@
 package org.bmojo.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.bmojo.server.Served.error;
 
 import java.net.http.HttpRequest.BodyPublishers;
@@ -65,6 +66,27 @@ class SessionsTest {
     served.post("/v1/chat/completions", more.replace('\'', '"'));
     JsonNode later = Served.JSON.readTree(served.get("/v1/sessions/talk/memory").body());
     assertThat(later.get("tokens").intValue()).isGreaterThan(view.get("tokens").intValue());
+  }
+
+  @Test
+  void theNewestTokensAttentionIsTold() throws Exception {
+    String text = "The cat sat on the mat. ".repeat(9);
+    served.ask("/v1/sessions", "{'input': '" + text + "', 'id': 'cat'}");
+    byte[] before = Files.readAllBytes(folder.resolve("sessions/session-cat.bm"));
+    JsonNode view = Served.JSON.readTree(served.get("/v1/sessions/cat/attention").body());
+    assertThat(view.get("position").intValue()).isEqualTo(text.length() - 1);
+    assertThat(view.get("layers").size()).isPositive();
+    for (JsonNode layer : view.get("layers")) {
+      double sum = 0;
+      for (JsonNode share : layer.get("shares")) sum += share.doubleValue();
+      assertThat(sum).isCloseTo(1, within(1e-9));
+      assertThat(layer.at("/shares/eidetic").doubleValue()).isPositive();
+      JsonNode most = layer.get("most");
+      assertThat(most.get(0).get("weight").doubleValue())
+          .isGreaterThanOrEqualTo(most.get(1).get("weight").doubleValue());
+    }
+    assertThat(folder.resolve("sessions/session-cat.bm")).hasBinaryContent(before);
+    error(served.get("/v1/sessions/dog/attention"), 404);
   }
 
   @Test
@@ -133,7 +155,7 @@ class SessionsTest {
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
       })
   void namesReachNothingElse(String name) throws Exception {
-    for (String path : new String[] {"", "/memory", "/file"}) {
+    for (String path : new String[] {"", "/memory", "/attention", "/file"}) {
       HttpResponse<String> response = served.get("/v1/sessions/" + name + path);
       assertThat(response.statusCode()).as(name + path).isIn(400, 404);
       error(response, response.statusCode());

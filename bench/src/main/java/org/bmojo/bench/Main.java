@@ -1,11 +1,13 @@
 package org.bmojo.bench;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.bmojo.bench.cpu.InferenceLab;
 import org.bmojo.bench.decode.TokenLab;
 import org.bmojo.bench.language.LanguageReport;
+import org.bmojo.bench.serve.SoakLab;
 import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
 import org.bmojo.error.BadInput;
@@ -28,6 +30,7 @@ import picocli.CommandLine.Spec;
       Main.Decode.class,
       Main.Inference.class,
       Main.Agree.class,
+      Main.Soak.class,
       Main.Language.class,
       HelpCommand.class
     },
@@ -42,6 +45,7 @@ import picocli.CommandLine.Spec;
       "  BMOJO_CUDA=1 ./bmojo bench decode --size 130m --prefill",
       "  BMOJO_CUDA=1 ./bmojo bench agree bmojo-small",
       "  ./bmojo bench inference --weights bf16,int4 --context 0,4096",
+      "  ./bmojo bench soak --streams 64 --minutes 10",
       "  ./bmojo bench language results/language docs/results/language.md"
     })
 public final class Main implements Runnable {
@@ -203,6 +207,41 @@ public final class Main implements Runnable {
     public Integer call() {
       InferenceLab.run(models, weights, contexts, seconds);
       return ExitCode.OK;
+    }
+  }
+
+  /** A server under many clients. */
+  @Command(
+      name = "soak",
+      description = {
+        "Many clients at once against a server, of whom some dawdle and some leave in the midst.",
+        "Every answer is compared with that to the same request alone. Exits with 1 if one is"
+            + " wrong or fails, or a slot stays taken."
+      })
+  static final class Soak implements Callable<Integer> {
+    @Option(names = "--streams", paramLabel = "N", description = "Clients (${DEFAULT-VALUE}).")
+    int streams = 64;
+
+    @Option(names = "--minutes", paramLabel = "M", description = "For so long (${DEFAULT-VALUE}).")
+    double minutes = 10;
+
+    @Option(
+        names = "--requests",
+        paramLabel = "N",
+        description = "Different ones (${DEFAULT-VALUE}).")
+    int requests = 200;
+
+    @Option(names = "--seed", description = "Decides who asks what (${DEFAULT-VALUE}).")
+    long seed = 1;
+
+    @Parameters(arity = "0..1", paramLabel = "PRESET", description = "A small one (bmojo-tiny).")
+    String preset = "bmojo-tiny";
+
+    @Override
+    public Integer call() throws Exception {
+      Duration length = Duration.ofMillis((long) (minutes * 60_000));
+      boolean clean = SoakLab.run(preset, streams, length, requests, seed);
+      return clean ? ExitCode.OK : ExitCode.SOFTWARE;
     }
   }
 

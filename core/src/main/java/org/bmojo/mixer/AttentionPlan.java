@@ -8,23 +8,20 @@ import org.bmojo.kernels.token.Attend;
 import org.bmojo.kernels.token.Attend.Far;
 import org.bmojo.kernels.token.Attend.HeadNorm;
 import org.bmojo.kernels.token.Convolve;
-import org.bmojo.kernels.token.Innovate;
 import org.bmojo.kernels.token.Input;
 import org.bmojo.kernels.token.Place;
 import org.bmojo.kernels.token.Products;
 import org.bmojo.kernels.token.Stage;
-import org.bmojo.kernels.torch.Floats;
 import org.bmojo.layer.Norm;
 import org.bmojo.layer.RotaryCache;
 import org.bmojo.mixer.Ssm.SsmState;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The stages of a layer with attention, in the order of {@link BMojo#step}. What needs the layer's
- * input alone (the state space's first products, the short convolution, the first half of the
- * predictor) runs side by side, and so do later the maps to heads, the fading ones, and the
- * predictor's second half.
+ * input alone (the state space's first products, the short convolution, a predictor's first half)
+ * runs side by side, and so do later the maps to heads, the fading ones, and a predictor's second
+ * half; then attention and the score.
  */
 final class AttentionPlan {
   private final TokenPlan plan;
@@ -51,23 +48,22 @@ final class AttentionPlan {
   }
 
   private void add(Norm norm, float[] x, @Nullable Ssm ssm, boolean stateOutput) {
-    boolean whole = ssm != null || p.convolution() != null;
+    boolean whole = ssm != null || p.convolution() != null || eidetic != null;
     float[] in = whole ? plan.normalised(norm, x) : x;
+    float[] y = ssm == null ? null : plan.vector(plan.width());
     List<Stage> first = new ArrayList<>();
     float[] mixed = shortConvolution(in, first);
-    float[] low = predictorDown(first);
-    float[] y = null;
-    if (ssm != null) {
-      float[] output = plan.vector(plan.width());
+    Scorer.Stages score = score(in, y);
+    if (score != null) first.addAll(score.first());
+    if (ssm != null && y != null) {
       Consumer<SsmState> bind =
-          ssm.plan(plan, in, map -> plan.set(map, output), first.toArray(Stage[]::new));
+          ssm.plan(plan, in, map -> plan.set(map, y), first.toArray(Stage[]::new));
       binds.add(state -> bind.accept(Objects.requireNonNull(state.ssm)));
-      y = output;
     } else {
       first.forEach(plan::add);
     }
     Input read = whole ? new Input.Plain(mixed, plan.width()) : plan.normed(norm, x);
-    heads(in, read, y, low, x, stateOutput);
+    heads(read, y, score, x, stateOutput);
     plan.layer(state -> binds.forEach(bind -> bind.accept(state)));
   }
 
@@ -85,28 +81,23 @@ final class AttentionPlan {
     return mixed;
   }
 
-  /** What the predictor makes of the state's last output, as far as its rank. */
-  private float[] predictorDown(List<Stage> stages) {
-    if (eidetic == null) return new float[0];
-    InnovationScorer innovation = eidetic.innovation();
-    float[] last = plan.vector(plan.width());
-    float[] low = plan.vector((int) innovation.down().weight().value().size(0));
-    stages.add(new Products(new Input.Plain(last, plan.width()), plan.set(innovation.down(), low)));
-    binds.add(state -> read(Objects.requireNonNull(history(state)), last));
-    return low;
-  }
-
-  private static @Nullable Tensor history(MixerState state) {
-    EideticMemory.State memory = state.attention().eidetic;
-    return memory == null || memory.history == null ? null : TokenPlan.inPlace(memory.history);
-  }
-
-  private static void read(Tensor from, float[] to) {
-    Floats.of(from).read(0, to, 0, (int) from.numel());
+  private Scorer.@Nullable Stages score(float[] in, float @Nullable [] y) {
+    if (eidetic == null) return null;
+    Place scores = new Place(), history = new Place();
+    binds.add(state -> {
+      EideticMemory.State memory = Objects.requireNonNull(state.attention().eidetic);
+      scores.set(TokenPlan.inPlace(memory.recent.owned()));
+      if (memory.history != null) history.set(TokenPlan.inPlace(memory.history));
+    });
+    return eidetic.scorer.plan(plan, in, y, scores, history);
   }
 
   private void heads(
-      float[] in, Input read, float @Nullable [] y, float[] low, float[] x, boolean stateOutput) {
+      Input read,
+      float @Nullable [] y,
+      Scorer.@Nullable Stages score,
+      float[] x,
+      boolean stateOutput) {
     AttentionConfig c = p.config();
     int dim = c.headDim(), groups = c.kvHeads(), all = c.heads() * dim;
     float[] q = plan.vector(all), heads = plan.vector(all);
@@ -126,7 +117,7 @@ final class AttentionPlan {
               plan.set(p.fadingKeyMap(), fading.newK()),
               plan.set(p.fadingValueMap(), fading.newV())));
     }
-    Stage score = y == null ? null : innovation(in, y, low, maps);
+    if (score != null) maps.addAll(score.second());
     plan.add(Stage.together(maps.toArray(Stage[]::new)));
     Attend attend =
         new Attend(
@@ -143,7 +134,7 @@ final class AttentionPlan {
             norm(p.queryNorm(), dim),
             norm(p.keyNorm(), dim),
             heads);
-    plan.add(score == null ? attend : Stage.together(attend, score));
+    plan.add(score == null ? attend : Stage.together(attend, score.last()));
     plan.add(
         new Products(
             new Input.Plain(heads, all), plan.add(p.outputMap(), x, stateOutput ? y : null)));
@@ -157,22 +148,6 @@ final class AttentionPlan {
 
   private @Nullable HeadNorm norm(@Nullable Norm norm, int dim) {
     return norm == null ? null : new HeadNorm(plan.numbers(norm.weight(), dim), norm.eps());
-  }
-
-  /** The predictor's second half joins {@code maps}; the score follows. */
-  private @Nullable Stage innovation(float[] in, float[] y, float[] low, List<Stage> maps) {
-    if (eidetic == null) return null;
-    InnovationScorer innovation = eidetic.innovation();
-    float[] predicted = plan.vector(plan.width());
-    int rank = (int) innovation.down().weight().value().size(0);
-    maps.add(new Products(new Input.Plain(low, rank), plan.set(innovation.up(), predicted)));
-    Place scores = new Place(), history = new Place();
-    binds.add(state -> {
-      EideticMemory.State memory = Objects.requireNonNull(state.attention().eidetic);
-      scores.set(TokenPlan.inPlace(memory.recent.owned()));
-      history.set(Objects.requireNonNull(history(state)));
-    });
-    return new Innovate(in, predicted, y, plan.width(), plan.moment(), scores, history);
   }
 
   private @Nullable Far far() {

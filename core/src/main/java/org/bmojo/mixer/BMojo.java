@@ -289,11 +289,10 @@ public final class BMojo implements Names.Named {
             past.fadingRing(),
             memory);
     MemoryAttention op = Kernels.of(x).memoryAttention();
-    Var fadingQ = fading == null ? null : p.fadingQueries(tape, mixed);
-    Tensor heads =
-        fadingQ == null
-            ? op.step(seen)
-            : TwoQueries.step(op, seen, turn.apply(tape, fadingQ).value().squeeze(1));
+    Var ownQ = fading == null ? null : p.fadingQueries(tape, mixed);
+    Tensor fadingQ = ownQ == null ? null : turn.apply(tape, ownQ).value().squeeze(1);
+    state.attended(seen, fadingQ);
+    Tensor heads = fadingQ == null ? op.step(seen) : TwoQueries.step(op, seen, fadingQ);
     return p.output(tape, Var.constant(heads.unsqueeze(1))).value();
   }
 

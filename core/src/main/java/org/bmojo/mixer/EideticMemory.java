@@ -310,14 +310,10 @@ final class EideticMemory implements Names.Named {
     return shared ? gradients.sum(new long[] {2}, true, new ScalarTypeOptional()) : gradients;
   }
 
-  /** Whether {@link AttentionPlan} knows such a memory: scored by innovation, without a bar. */
+  /** Whether {@link AttentionPlan} knows such a memory: without a bar, and by a score it knows. */
   boolean plans() {
     boolean plain = config.threshold() == null && config.positions() != FarPositions.ABSOLUTE;
-    return plain && scorer instanceof InnovationScorer;
-  }
-
-  InnovationScorer innovation() {
-    return (InnovationScorer) scorer;
+    return plain && scorer.plans();
   }
 
   EideticSelect.Rule rule() {

@@ -6,6 +6,8 @@ import static org.bmojo.kernels.torch.Tensors.as;
 import java.util.ArrayList;
 import java.util.List;
 import org.bmojo.kernels.op.InnovationScore;
+import org.bmojo.kernels.token.Place;
+import org.bmojo.kernels.token.Weigh;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Names;
@@ -63,6 +65,23 @@ final class ImportanceScorer implements Scorer {
             bias.giveGradient(as(slope.sum().reshape(1), bias.value()));
           });
     }
+  }
+
+  @Override
+  public boolean plans() {
+    return true;
+  }
+
+  @Override
+  public Stages plan(TokenPlan plan, float[] x, float @Nullable [] y, Place scores, Place history) {
+    int width = plan.width();
+    Weigh.Term term = null;
+    if (stateWeight != null) {
+      if (y == null) throw new IllegalStateException("contextual importance reads the state");
+      term = new Weigh.Term(y, plan.numbers(stateWeight, width));
+    }
+    float[] w = plan.numbers(weight, width), b = plan.numbers(bias, 1);
+    return Stages.just(new Weigh(x, w, b, term, width, plan.moment(), scores));
   }
 
   @Override

@@ -2,6 +2,11 @@ package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import java.util.List;
+import org.bmojo.kernels.token.Innovate;
+import org.bmojo.kernels.token.Input;
+import org.bmojo.kernels.token.Place;
+import org.bmojo.kernels.token.Products;
 import org.bmojo.layer.Initializer;
 import org.bmojo.layer.Linear;
 import org.bmojo.layer.Names;
@@ -67,13 +72,22 @@ final class InnovationScorer implements Scorer {
     return KernelOps.innovationScore(tape, x, predicted);
   }
 
-  /** The predictor's maps: d → r → d. */
-  Linear down() {
-    return down;
+  @Override
+  public boolean plans() {
+    return true;
   }
 
-  Linear up() {
-    return up;
+  @Override
+  public Stages plan(TokenPlan plan, float[] x, float @Nullable [] y, Place scores, Place history) {
+    if (y == null) throw new IllegalStateException("innovation reads the state's output");
+    int width = plan.width(), rank = (int) down.weight().value().size(0);
+    float[] low = plan.vector(rank), predicted = plan.vector(width);
+    var before = new Products(new Input.Held(history, width), plan.set(down, low));
+    var prediction = new Products(new Input.Plain(low, rank), plan.set(up, predicted));
+    return new Stages(
+        List.of(before),
+        List.of(prediction),
+        new Innovate(x, predicted, y, width, plan.moment(), scores, history));
   }
 
   @Override

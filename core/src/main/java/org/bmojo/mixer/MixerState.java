@@ -4,6 +4,7 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.bmojo.error.BadInput;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.MemoryAttention;
@@ -42,6 +43,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
   }
 
   private @Nullable RefreshListener listener;
+  private @Nullable Consumer<AttentionWeights> watcher;
 
   final Ssm.@Nullable SsmState ssm;
   private final @Nullable Attention attention;
@@ -208,6 +210,19 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
 
   void refreshed(long firstChunk, Tensor positions) {
     if (listener != null) listener.refreshed(firstChunk, positions);
+  }
+
+  /**
+   * Tells {@code watcher} what each token attends to from now on; null to end that. Only of one
+   * sequence, and of the general step.
+   */
+  public void watch(@Nullable Consumer<AttentionWeights> watcher) {
+    this.watcher = watcher;
+  }
+
+  void attended(MemoryAttention.StepInputs seen, @Nullable Tensor fadingQ) {
+    if (watcher == null) return;
+    watcher.accept(AttentionWeights.of(seen, fadingQ, eideticPositions()));
   }
 
   /** Positions (B, E) that eidetic memory holds, −1 where empty; null in a layer without it. */

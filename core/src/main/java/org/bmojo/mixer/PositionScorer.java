@@ -3,11 +3,14 @@ package org.bmojo.mixer;
 import static org.bmojo.kernels.torch.Tensors.accumulation;
 
 import java.util.function.LongToDoubleFunction;
+import org.bmojo.kernels.token.Note;
+import org.bmojo.kernels.token.Place;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.kernels.torch.Tensors;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** The controls: a score that depends on nothing but the token's position. */
 final class PositionScorer implements Scorer {
@@ -54,6 +57,16 @@ final class PositionScorer implements Scorer {
       Tensor all = Tensors.of(scores).to(x.device(), accumulation(x));
       return Var.constant(scope.keep(all.reshape(batch, tokens)));
     }
+  }
+
+  @Override
+  public boolean plans() {
+    return true;
+  }
+
+  @Override
+  public Stages plan(TokenPlan plan, float[] x, float @Nullable [] y, Place scores, Place history) {
+    return Stages.just(new Note(rule, plan.moment(), scores));
   }
 
   /** A bijection of 64 bits that leaves no pattern (the finaliser of SplitMix64). */

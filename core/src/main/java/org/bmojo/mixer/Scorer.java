@@ -1,5 +1,8 @@
 package org.bmojo.mixer;
 
+import java.util.List;
+import org.bmojo.kernels.token.Place;
+import org.bmojo.kernels.token.Stage;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.layer.Names;
 import org.bmojo.tape.Tape;
@@ -32,6 +35,38 @@ interface Scorer extends Names.Named {
   /** What must be remembered of earlier tokens before the first one, or null for nothing. */
   default @Nullable Tensor history(long batch) {
     return null;
+  }
+
+  /** Whether {@link #plan} can say how a token is scored. */
+  default boolean plans() {
+    return false;
+  }
+
+  /**
+   * What scores one token of one sequence, as stages.
+   *
+   * @param first need nothing of this token
+   * @param second need x and y at most
+   * @param last needs those; notes the score
+   */
+  record Stages(List<Stage> first, List<Stage> second, Stage last) {
+    /** For a score that is made at once. */
+    static Stages just(Stage last) {
+      return new Stages(List.of(), List.of(), last);
+    }
+  }
+
+  /**
+   * What {@link #score} does, for a plan.
+   *
+   * @param x (d) the layer's input
+   * @param y (d) the state's output; null in a layer without ssm
+   * @param scores (1, capacity) takes the token's score
+   * @param history what {@link #history} asked for, advanced by the last stage
+   */
+  default Stages plan(
+      TokenPlan plan, float[] x, float @Nullable [] y, Place scores, Place history) {
+    throw new IllegalStateException("no plan for this score");
   }
 
   @Override

@@ -376,7 +376,11 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public Tensor step(Tensor ids, ModelState state) {
     TokenStep quick = ids.numel() == 1 ? tokenStep() : null;
-    if (quick != null && quick.serves(state)) return quick.step(ids, state);
+    return quick != null && quick.serves(state) ? quick.step(ids, state) : generalStep(ids, state);
+  }
+
+  /** {@link #step}, operation by operation. */
+  Tensor generalStep(Tensor ids, ModelState state) {
     try (Scope scope = new Scope();
         Tape tape = Tape.off()) {
       Tensor x = embed(tape, ids).value(); // (B, 1, d)

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class Desk {
   private final int most;
   private final Deque<Sequence> line = new ArrayDeque<>();
+  private final Deque<FutureTask<?>> questions = new ArrayDeque<>();
   private int present;
   private boolean closed;
   private boolean cancelled;
@@ -33,6 +35,19 @@ final class Desk {
     line.add(s);
     wake();
     return true;
+  }
+
+  /** Lets a question wait, unless the door is closed. */
+  synchronized boolean ask(FutureTask<?> question) {
+    if (closed) return false;
+    questions.add(question);
+    wake();
+    return true;
+  }
+
+  /** The question that has waited longest, or null. */
+  synchronized @Nullable FutureTask<?> question() {
+    return questions.poll();
   }
 
   /** Somebody has left the house. */
@@ -97,7 +112,7 @@ final class Desk {
    * @return false once there is nothing to do and never will be
    */
   synchronized boolean await(boolean idle) {
-    while (idle && line.isEmpty()) {
+    while (idle && line.isEmpty() && questions.isEmpty()) {
       if (closed) return false;
       try {
         if (!woken) wait();

@@ -7,7 +7,11 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.bmojo.error.BadInput;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.serve.Generation.Reason;
@@ -99,6 +103,27 @@ public final class Engine implements AutoCloseable {
     return generation;
   }
 
+  /**
+   * Looks into the model on the engine's own thread, between two steps: a GPU that is recording a
+   * step bears nobody else's work.
+   *
+   * @throws Overloaded if the engine is closing
+   */
+  public <T> T ask(Supplier<T> question) throws InterruptedException {
+    FutureTask<T> task = new FutureTask<>(question::get);
+    if (desk.ask(task)) {
+      try {
+        return task.get();
+      } catch (ExecutionException e) {
+        if (e.getCause() instanceof RuntimeException own) throw own;
+        throw new IllegalStateException("a question failed", e);
+      } catch (CancellationException e) {
+        // Said below.
+      }
+    }
+    throw new Overloaded("No more questions are taken, since the engine is closing.", 1);
+  }
+
   private void refuseForeignIds(int[] ids) {
     int vocabulary = model.config().vocabulary();
     for (int i = 0; i < ids.length; i++) {
@@ -169,6 +194,7 @@ public final class Engine implements AutoCloseable {
       while (true) {
         boolean idle = reading.isEmpty() && answering.isEmpty();
         if (!desk.await(idle)) break;
+        answerQuestions();
         endOverdue();
         admit();
         long begin = System.nanoTime();
@@ -188,8 +214,13 @@ public final class Engine implements AutoCloseable {
       for (Sequence s : answering.sequences()) end(s, Reason.FAILED, cause);
       throw e;
     } finally {
+      for (var q = desk.question(); q != null; q = desk.question()) q.cancel(false);
       answering.close();
     }
+  }
+
+  private void answerQuestions() {
+    for (var q = desk.question(); q != null; q = desk.question()) q.run();
   }
 
   private void endOverdue() {

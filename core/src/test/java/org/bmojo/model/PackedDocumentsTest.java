@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.bmojo.kernels.contract.Draw;
 import org.bmojo.kernels.torch.Scope;
@@ -42,6 +41,8 @@ class PackedDocumentsTest {
   private static final int[] STARTS = {0, 1, 2, 13, 24};
 
   private static final int TOKENS = 43;
+
+  private static final PackedRow ROW = new PackedRow(STARTS, TOKENS, TinyModels.VOCABULARY);
 
   private static final List<ScalarType> BOTH_ROOMS = List.of(ScalarType.Double, ScalarType.Float);
 
@@ -77,26 +78,13 @@ class PackedDocumentsTest {
     return TinyModels.model(Objects.requireNonNull(models().get(family)), 3, type);
   }
 
-  /** Bit for bit, and without the option another document does change something. */
   @ParameterizedTest
   @MethodSource("families")
   void noLogitDependsOnAnotherDocument(String family) {
     for (ScalarType type : BOTH_ROOMS) {
       try (Scope _ = new Scope();
           LanguageModel model = model(family, type)) {
-        long[] ids = ids(1);
-        Tensor packed = model.logits(row(ids), begin(), null);
-        Tensor joined = model.logits(row(ids), null);
-        for (int d = 0; d < STARTS.length; d++) {
-          int from = STARTS[d], count = end(d) - from;
-          long[] others = ids(2);
-          System.arraycopy(ids, from, others, from, count);
-          Tensor again = model.logits(row(others), begin(), null);
-          assertSame("document " + d, part(again, from, count), part(packed, from, count));
-          if (d == 0) continue;
-          Tensor leaked = part(model.logits(row(others), null), from, count);
-          assertThat(leaked.equal(part(joined, from, count))).as("joined, document " + d).isFalse();
-        }
+        ROW.assertNoLogitDependsOnAnotherDocument(model);
       }
     }
   }
@@ -109,10 +97,10 @@ class PackedDocumentsTest {
       for (int d = 0; d < STARTS.length; d++) {
         try (Scope _ = new Scope();
             LanguageModel model = model(family, type)) {
-          long[] ids = Arrays.stream(ids(3)).map(id -> id % 6).toArray();
-          for (int t = STARTS[d]; t < end(d); t++) ids[t] += 6;
+          long[] ids = Arrays.stream(ROW.ids(3)).map(id -> id % 6).toArray();
+          for (int t = STARTS[d]; t < ROW.end(d); t++) ids[t] += 6;
           model.recompute(d % 2 == 1);
-          Tensor others = embeddingGradient(model, row(ids), d).narrow(0, 0, 6);
+          Tensor others = embeddingGradient(model, PackedRow.row(ids), d).narrow(0, 0, 6);
           assertThat(others.count_nonzero().item_long()).as("document " + d).isZero();
         }
       }
@@ -121,9 +109,9 @@ class PackedDocumentsTest {
 
   /** Of what the head reads of one document, weighted at random. */
   private static Tensor embeddingGradient(LanguageModel model, Tensor ids, int document) {
-    int from = STARTS[document], count = end(document) - from;
+    int from = STARTS[document], count = ROW.end(document) - from;
     try (Tape tape = Tape.recording()) {
-      Var hidden = model.hidden(tape, ids, begin(), null);
+      Var hidden = model.hidden(tape, ids, ROW.begin(), null);
       Tensor weights = new Draw(5).normal(1, count, 8).to(hidden.value().scalar_type());
       Var sum =
           TorchFunction.apply(tape, t -> t[0].narrow(1, from, count).mul(weights).sum(), hidden);
@@ -140,14 +128,18 @@ class PackedDocumentsTest {
     for (ScalarType type : BOTH_ROOMS) {
       try (Scope _ = new Scope();
           LanguageModel model = model(family, type)) {
-        long[] ids = ids(4);
-        Tensor packed = model.logits(row(ids), begin(), null);
+        long[] ids = ROW.ids(4);
+        Tensor packed = model.logits(PackedRow.row(ids), ROW.begin(), null);
         for (int d : new int[] {0, 1, 4}) { // of one token; 24 is where chunks of 2 and 3 begin
-          int from = STARTS[d], count = end(d) - from;
+          int from = STARTS[d], count = ROW.end(d) - from;
           long[] own = Arrays.copyOfRange(ids, from, from + count);
           double bound = type == ScalarType.Double ? 1e-9 : 1e-5;
           String name = "document " + d;
-          assertWithin(name, part(packed, from, count), model.logits(row(own), null), bound);
+          assertWithin(
+              name,
+              PackedRow.part(packed, from, count),
+              model.logits(PackedRow.row(own), null),
+              bound);
         }
       }
     }
@@ -161,13 +153,13 @@ class PackedDocumentsTest {
       try (Scope _ = new Scope();
           LanguageModel model = model(family, ScalarType.Double);
           ModelState state = model.newState(1)) {
-        long[] ids = ids(5);
-        Tensor whole = model.logits(row(ids), begin(), null);
+        long[] ids = ROW.ids(5);
+        Tensor whole = model.logits(PackedRow.row(ids), ROW.begin(), null);
         Tensor[] parts = new Tensor[cuts.length + 1];
         for (int i = 0; i <= cuts.length; i++) {
           int from = i == 0 ? 0 : cuts[i - 1], to = i == cuts.length ? TOKENS : cuts[i];
-          Tensor begin = begin().narrow(1, from, to - from).sub(new Scalar(from)).contiguous();
-          parts[i] = model.logits(row(Arrays.copyOfRange(ids, from, to)), begin, state);
+          Tensor begin = ROW.begin().narrow(1, from, to - from).sub(new Scalar(from)).contiguous();
+          parts[i] = model.logits(PackedRow.row(Arrays.copyOfRange(ids, from, to)), begin, state);
         }
         assertWithin("cut at " + Arrays.toString(cuts), cat(1, parts), whole, 1e-9);
       }
@@ -179,32 +171,10 @@ class PackedDocumentsTest {
   void recomputedBlocksHaveTheSameGradients(String family) {
     try (Scope _ = new Scope();
         LanguageModel model = model(family, ScalarType.Float)) {
-      Tensor kept = embeddingGradient(model, row(ids(6)), 3).clone();
+      Tensor kept = embeddingGradient(model, PackedRow.row(ROW.ids(6)), 3).clone();
       model.parameters().values().forEach(p -> p.clearGradient());
       model.recompute(true);
-      assertSame("gradient", embeddingGradient(model, row(ids(6)), 3), kept);
+      assertSame("gradient", embeddingGradient(model, PackedRow.row(ROW.ids(6)), 3), kept);
     }
-  }
-
-  private static int end(int document) {
-    return document + 1 < STARTS.length ? STARTS[document + 1] : TOKENS;
-  }
-
-  private static long[] ids(long seed) {
-    return new SplittableRandom(seed).longs(TOKENS, 0, TinyModels.VOCABULARY).toArray();
-  }
-
-  private static Tensor row(long... ids) {
-    return Tensor.create(ids, 1, ids.length);
-  }
-
-  private static Tensor begin() {
-    int[] begin = new int[TOKENS];
-    for (int d = 0; d < STARTS.length; d++) Arrays.fill(begin, STARTS[d], end(d), STARTS[d]);
-    return Tensor.create(begin, 1, TOKENS);
-  }
-
-  private static Tensor part(Tensor logits, long from, long count) {
-    return logits.narrow(1, from, count).contiguous();
   }
 }

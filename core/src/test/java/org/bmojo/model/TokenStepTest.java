@@ -29,6 +29,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The program for one token beside the layers' other forms, which have tests of their own. */
 class TokenStepTest {
   private static final int VOCABULARY = 37;
+  private static final List<Selection> CONTROLS =
+      List.of(Selection.RANDOM, Selection.RECENT, Selection.STRIDE, Selection.NONE);
 
   record Case(String name, ModelConfig config, Format format) {
     @Override
@@ -51,8 +53,37 @@ class TokenStepTest {
         "bmojo-f", model(144, MambaConfig.standard(), attention(4, 1, 64, 5, 11, 4, false, null)));
     configs.put("bmojo", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, fixed)));
     configs.put("no positions", model(24, mamba, attention(6, 3, 4, 6, 5, 0, false, none)));
-    return configs.entrySet().stream()
-        .flatMap(e -> Stream.of(Format.values()).map(f -> new Case(e.getKey(), e.getValue(), f)));
+    configs.put("contextual", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, contextual())));
+    EideticConfig unplaced =
+        new EideticConfig(3, 4, Selection.CONTEXTUAL, FarPositions.NONE, 0, false, null);
+    AttentionConfig narrow = attention(6, 3, 4, 6, 5, 0, false, unplaced.startingAt(3));
+    configs.put("contextual, no positions", model(24, mamba, narrow));
+    AttentionConfig rare = attention(4, 1, 64, 5, 11, 4, false, contextual());
+    configs.put("contextual, few layers", mixed(136, wide, rare));
+    EideticConfig important = EideticConfig.of(5, 3, Selection.IMPORTANCE).startingAt(-1);
+    configs.put("importance", model(24, mamba, attention(3, 1, 8, 7, 4, 0, false, important)));
+    configs.put(
+        "importance, no state", model(24, null, attention(3, 3, 8, 5, 0, 0, true, important)));
+    Stream<Case> packed =
+        configs.entrySet().stream()
+            .flatMap(
+                e -> Stream.of(Format.values()).map(f -> new Case(e.getKey(), e.getValue(), f)));
+    return Stream.concat(packed, CONTROLS.stream().map(TokenStepTest::control));
+  }
+
+  /** A selection without weights of its own. */
+  private static Case control(Selection selection) {
+    EideticConfig kept =
+        new EideticConfig(
+            4, 5, selection, FarPositions.FIXED, 0, selection == Selection.RANDOM, null);
+    AttentionConfig attention = attention(2, 2, 6, 8, 3, 3, false, kept);
+    MambaConfig mamba = new MambaConfig(5, 4, 2, 3);
+    return new Case(selection.toString(), model(24, mamba, attention), Format.FP32);
+  }
+
+  /** Closed at first, as the presets are: what is kept counts for little, but it counts. */
+  private static EideticConfig contextual() {
+    return EideticConfig.of(6, 7, Selection.CONTEXTUAL).startingAt(-4);
   }
 
   private static AttentionConfig attention(
@@ -75,6 +106,13 @@ class TokenStepTest {
     BlockConfig block = new BlockConfig(mixer, 29, attention != null, null);
     BlockConfig bare = new BlockConfig(mixer, 0);
     return new ModelConfig(VOCABULARY, width, 1e-5, false, List.of(block, bare, block));
+  }
+
+  /** Most layers are Mamba alone. */
+  private static ModelConfig mixed(int width, MambaConfig mamba, AttentionConfig attention) {
+    BlockConfig whole = new BlockConfig(new MixerConfig(mamba, attention, true), 0);
+    BlockConfig alone = new BlockConfig(new MixerConfig(mamba, null), 0);
+    return new ModelConfig(VOCABULARY, width, 1e-5, false, List.of(alone, whole, alone, whole));
   }
 
   @ParameterizedTest

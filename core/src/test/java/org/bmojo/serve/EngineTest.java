@@ -354,4 +354,22 @@ class EngineTest {
   private static void refused(Runnable action, String words) {
     assertThatThrownBy(action::run).isInstanceOf(BadInput.class).hasMessageContaining(words);
   }
+
+  @Test
+  void questionsAreAnsweredOnTheEnginesThreadUntilItCloses() throws Exception {
+    try (LanguageModel model = LanguageModel.create(Models.mixed(63), 1)) {
+      Engine engine = new Engine(model, SMALL);
+      try (engine) {
+        assertThat(engine.<String>ask(() -> Thread.currentThread().getName())).isEqualTo("engine");
+        RuntimeException own = new IllegalStateException("own");
+        assertThatThrownBy(() ->
+                engine.ask(() -> {
+                  throw own;
+                }))
+            .isSameAs(own);
+        assertThat(engine.<Integer>ask(() -> 7)).isEqualTo(7);
+      }
+      assertThatThrownBy(() -> engine.ask(() -> 7)).isInstanceOf(Overloaded.class);
+    }
+  }
 }

@@ -54,7 +54,9 @@ async function* events(response) {
 }
 
 async function showMemory() {
-  if (session) memory.show(await (await call(`/v1/sessions/${session}/memory`)).json());
+  if (!session) return;
+  const parts = ['memory', 'attention'].map(async (part) => (await call(`/v1/sessions/${session}/${part}`)).json());
+  memory.show(...await Promise.all(parts));
 }
 
 function newSession() {

@@ -1,5 +1,7 @@
 // What a session remembers, drawn: the text, and on it the tokens that eidetic memory holds.
 
+import * as attention from '/attention.js';
+
 const byId = (id) => document.getElementById(id);
 const evicted = new Map(); // layer → positions held before and not any more
 const before = new Map(); // layer → positions held when last drawn
@@ -11,6 +13,7 @@ export function reset() {
   byId('remembered').replaceChildren();
   byId('sizes').replaceChildren();
   byId('layer').replaceChildren();
+  attention.reset();
 }
 
 function bytes(n) {
@@ -38,8 +41,8 @@ function compare(layer) {
   before.set(layer.layer, now);
 }
 
-/** Draws what {@code GET /v1/sessions/ID/memory} said. */
-export function show(view) {
+/** Draws what {@code GET /v1/sessions/ID/memory} and {@code …/attention} said. */
+export function show(view, attended) {
   byId('sizes').replaceChildren();
   size('Tokens read', view.tokens.toLocaleString());
   size('State', bytes(view.state_bytes));
@@ -49,8 +52,12 @@ export function show(view) {
   const chosen = select.value;
   select.replaceChildren(...view.layers.map((l) => new Option(`${l.layer} (${l.positions.length} of ${l.capacity})`, l.layer)));
   if ([...select.options].some((o) => o.value === chosen)) select.value = chosen;
-  select.onchange = () => draw(view);
-  draw(view);
+  const redraw = () => {
+    draw(view);
+    attention.show(attended, (position) => view.texts[position - view.first] ?? '', Number(select.value));
+  };
+  select.onchange = redraw;
+  redraw();
 }
 
 function draw(view) {

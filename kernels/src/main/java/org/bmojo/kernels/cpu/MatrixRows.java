@@ -38,6 +38,7 @@ public final class MatrixRows {
   private final int blocks; // of 32 columns
   private final Tensor owner;
   private final MemorySegment codes, scales;
+  private final float[] factors; // of the codes of an int, exact powers of 2
 
   /** Over the memory of {@code matrix}, which must stay. */
   public MatrixRows(PackedMatrix matrix) {
@@ -49,6 +50,21 @@ public final class MatrixRows {
     Tensor s = matrix.scales();
     scales = s == null ? MemorySegment.NULL : memory(s);
     blocks = format.isInteger() ? (int) matrix.codes().size(1) : (in + BLOCK - 1) / BLOCK;
+    factors =
+        switch (format) {
+          case FP32, BF16 -> new float[0];
+          case INT8 -> factors(4, 8);
+          case INT4 -> factors(8, 4);
+        };
+  }
+
+  /** What makes up for codes that are not shifted down; the topmost is. */
+  private static float[] factors(int codesOfInt, int bits) {
+    float[] factors = new float[codesOfInt];
+    for (int j = 0; j < codesOfInt; j++) {
+      factors[j] = j == codesOfInt - 1 ? 1 : Math.scalb(1f, -bits * j);
+    }
+    return factors;
   }
 
   private static MemorySegment memory(Tensor t) {
@@ -101,8 +117,7 @@ public final class MatrixRows {
     switch (format) {
       case FP32 -> System.arraycopy(x, 0, to, 0, blocks * BLOCK);
       case BF16 -> split(x, to);
-      case INT8 -> scale(x, to, 4, 8);
-      case INT4 -> scale(x, to, 8, 4);
+      case INT8, INT4 -> scale(x, to);
     }
   }
 
@@ -121,12 +136,8 @@ public final class MatrixRows {
     }
   }
 
-  private void scale(float[] x, float[] to, int codesOfInt, int bits) {
-    float[] factors = new float[codesOfInt];
-    for (int j = 0; j < codesOfInt; j++) {
-      factors[j] = j == codesOfInt - 1 ? 1 : Math.scalb(1f, -bits * j);
-    }
-    int sums = blocks * BLOCK;
+  private void scale(float[] x, float[] to) {
+    int sums = blocks * BLOCK, codesOfInt = factors.length;
     float zero = format.zero();
     for (int b = 0; b < blocks; b++) {
       float sum = 0;

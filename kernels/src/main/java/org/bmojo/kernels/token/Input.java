@@ -33,6 +33,22 @@ public sealed interface Input {
     }
   }
 
+  /** A part of the state, as the last token left it. */
+  final class Held implements Input {
+    private final Place from;
+    private final int width;
+
+    public Held(Place from, int width) {
+      this.from = from;
+      this.width = width;
+    }
+
+    @Override
+    public void read(float[] to) {
+      from.floats().read(0, to, 0, width);
+    }
+  }
+
   /** Divided by its root mean square, times a gain. */
   final class Normed implements Input {
     private final float[] x, gain;
