@@ -9,7 +9,7 @@
 
 using T = ELEMENT;
 constexpr int V = VECTOR, AHEAD = K <= 5 ? 4 : 8;
-using Token = Pack<T, V>;
+using Token = Words<T, V>;
 
 struct Filter {
   float weight[K][V], bias[V];
@@ -45,7 +45,10 @@ __device__ __forceinline__ Token token(
   } else if (initial && t >= 1 - K) {
     from = initial + (sequence * (K - 1) + t + K - 1) * channels + channel;
   }
-  return from ? *reinterpret_cast<const Token*>(from) : Token{};
+  Token token;
+  token.clear();
+  if (from) token.load(from);
+  return token;
 }
 
 // The inputs of tokens t … t + AHEAD − 1.
@@ -54,8 +57,7 @@ __device__ __forceinline__ void several(
     Token (&to)[AHEAD]) {
   if (t >= 0 && t + AHEAD <= tokens) {
     const T* from = x + (sequence * tokens + t) * channels + channel;
-    EACH for (int a = 0; a < AHEAD; a++)
-      to[a] = *reinterpret_cast<const Token*>(from + a * (long)channels);
+    EACH for (int a = 0; a < AHEAD; a++) to[a].load(from + a * (long)channels);
   } else {
     EACH for (int a = 0; a < AHEAD; a++)
       to[a] = token(x, initial, sequence, t + a, tokens, channels, channel);
@@ -63,7 +65,7 @@ __device__ __forceinline__ void several(
 }
 
 __device__ __forceinline__ void unpack(const Token& token, float (&to)[V]) {
-  EACH for (int j = 0; j < V; j++) to[j] = wide(token.at[j]);
+  EACH for (int j = 0; j < V; j++) to[j] = token[j];
 }
 
 __device__ __forceinline__ void slide(float (&window)[K][V]) {

@@ -50,6 +50,36 @@ __device__ __forceinline__ void write(T* to, const float (&from)[V]) {
   *reinterpret_cast<Pack<T, V>*>(to) = pack;
 }
 
+// V elements on their way from memory, in words. As Pack, bfloat16 would be taken apart into halves
+// wherever a condition decides about the load, at once: it would be waited for where it is asked for.
+template <typename T, int V>
+struct Words {
+  static constexpr int BYTES = V * (int)sizeof(T), COUNT = (BYTES + 3) / 4;
+  static constexpr int AT_ONCE = COUNT < 4 ? COUNT : 4;
+  unsigned word[COUNT];
+
+  __device__ __forceinline__ void clear() {
+    EACH for (int w = 0; w < COUNT; w++) word[w] = 0;
+  }
+
+  __device__ __forceinline__ void load(const T* from) {
+    if (BYTES < 4) {
+      word[0] = *reinterpret_cast<const unsigned short*>(from);
+    } else {
+      EACH for (int w = 0; w < COUNT; w += AT_ONCE) {
+        auto some = reinterpret_cast<const Pack<unsigned, AT_ONCE>*>(from)[w / AT_ONCE];
+        EACH for (int i = 0; i < AT_ONCE; i++) word[w + i] = some.at[i];
+      }
+    }
+  }
+
+  __device__ __forceinline__ float operator[](int i) const {
+    if (sizeof(T) == 4) return __uint_as_float(word[i]);
+    unsigned w = word[i / 2];
+    return __uint_as_float(i % 2 ? w & 0xffff0000u : w << 16);
+  }
+};
+
 // 2^x within 2 ulp, one instruction.
 __device__ __forceinline__ float exp2_fast(float x) {
   float y;
@@ -112,18 +142,19 @@ struct Row {
 
   // As it lies in memory: fewer registers, for a row that is on its way.
   struct Raw {
-    Pack<T, V> at[ITEMS];
+    Words<T, V> at[ITEMS];
 
     __device__ void load(const T* row) {
-      EACH for (int i = 0; i < ITEMS; i++)
-        at[i] = column(i) < Width ? *reinterpret_cast<const Pack<T, V>*>(row + column(i))
-                                  : Pack<T, V>{};
+      EACH for (int i = 0; i < ITEMS; i++) {
+        at[i].clear();
+        if (column(i) < Width) at[i].load(row + column(i));
+      }
     }
   };
 
   __device__ void take(const Raw& raw) {
     EACH for (int i = 0; i < ITEMS; i++)
-      EACH for (int j = 0; j < V; j++) at[i][j] = wide(raw.at[i].at[j]);
+      EACH for (int j = 0; j < V; j++) at[i][j] = raw.at[i][j];
   }
 
   __device__ void load(const T* row) {

@@ -5,33 +5,19 @@
 using T = ELEMENT;
 using Exactly = Exact<T>;
 
-// COUNT elements as they lie in memory, in words: loaded as halves, they would be waited for at once.
 template <int COUNT>
-struct Raw {
-  static constexpr int BYTES = COUNT * (int)sizeof(T), WORDS = (BYTES + 3) / 4;
-  unsigned word[WORDS];
-
-  __device__ __forceinline__ float operator[](int i) const {
-    if (sizeof(T) == 4) return __uint_as_float(word[i]);
-    unsigned w = word[i / 2];
-    return __uint_as_float(i % 2 ? w & 0xffff0000u : w << 16);
-  }
-
+struct Raw : Words<T, COUNT> {
   // row[at … at + COUNT − 1], zeros from limit on and where outside; V is COUNT or 1.
   template <int V>
   __device__ __forceinline__ void fetch(const T* row, int at, int limit, bool inside) {
-    EACH for (int w = 0; w < WORDS; w++) word[w] = 0;
-    if (V < COUNT || BYTES < 4) {
+    this->clear();
+    if (V == COUNT) {
+      if (inside && at < limit) this->load(row + at);
+    } else {
       EACH for (int i = 0; i < COUNT; i++) {
         if (!inside || at + i >= limit) continue;
         unsigned bits = __float_as_uint(wide(row[at + i]));
-        word[sizeof(T) == 4 ? i : i / 2] |= sizeof(T) == 4 || i % 2 ? bits : bits >> 16;
-      }
-    } else if (inside && at < limit) {
-      constexpr int EACH_LOAD = WORDS < 4 ? WORDS : 4;
-      EACH for (int w = 0; w < WORDS; w += EACH_LOAD) {
-        auto some = reinterpret_cast<const Pack<unsigned, EACH_LOAD>*>(row + at)[w / EACH_LOAD];
-        EACH for (int i = 0; i < EACH_LOAD; i++) word[w + i] = some.at[i];
+        this->word[sizeof(T) == 4 ? i : i / 2] |= sizeof(T) == 4 || i % 2 ? bits : bits >> 16;
       }
     }
   }
