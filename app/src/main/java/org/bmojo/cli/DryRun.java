@@ -11,6 +11,7 @@ import org.bmojo.data.TokenShards;
 import org.bmojo.error.BadInput;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.Recompute;
 import org.bmojo.model.TrainingMemory;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -110,7 +111,7 @@ final class DryRun {
   }
 
   private static TrainingMemory memory(
-      ModelConfig config, Settings settings, int batch, TrainingRun.How how, boolean recompute) {
+      ModelConfig config, Settings settings, int batch, TrainingRun.How how, Recompute recompute) {
     int processes = how.ranks().size();
     long own = Math.ceilDiv((long) settings.batch() * settings.accumulation(), processes);
     return TrainingMemory.of(
@@ -131,8 +132,12 @@ final class DryRun {
       ways.add("--batch " + batch + " --accumulate " + more);
       break;
     }
-    boolean less = fits(memory(config, settings, settings.batch(), how, true), machine);
-    if (!how.recompute() && less) ways.add("--recompute");
+    for (Recompute more : Recompute.values()) {
+      if (more.compareTo(how.recompute()) <= 0) continue;
+      if (!fits(memory(config, settings, settings.batch(), how, more), machine)) continue;
+      ways.add("--recompute " + more.name().toLowerCase(Locale.ROOT));
+      break;
+    }
     return ways.isEmpty()
         ? "Take a smaller model, a shorter --context or a larger device"
         : "Try " + String.join(", or ", ways);

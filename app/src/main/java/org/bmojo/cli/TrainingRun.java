@@ -20,6 +20,7 @@ import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
 import org.bmojo.model.RandomWindow;
+import org.bmojo.model.Recompute;
 import org.bmojo.model.Trainable;
 import org.bmojo.parallel.Group;
 import org.bmojo.parallel.RankBatches;
@@ -45,7 +46,7 @@ final class TrainingRun implements AutoCloseable {
   /**
    * What a process decides anew when it takes a run up.
    *
-   * @param recompute whether blocks run again in the backward pass
+   * @param recompute what is made again in the backward pass
    * @param graph whether updates are launched as CUDA graphs
    * @param tensorboard whether to write event files
    * @param skipBadShards whether damaged shards are left out
@@ -56,7 +57,7 @@ final class TrainingRun implements AutoCloseable {
   record How(
       Placement placement,
       Guard guard,
-      boolean recompute,
+      Recompute recompute,
       boolean graph,
       boolean tensorboard,
       boolean skipBadShards,
@@ -65,7 +66,15 @@ final class TrainingRun implements AutoCloseable {
       Lengths lengths) {
     static How on(Placement placement) {
       return new How(
-          placement, Guard.STANDARD, false, false, false, false, false, null, Lengths.PLAIN);
+          placement,
+          Guard.STANDARD,
+          Recompute.NONE,
+          false,
+          false,
+          false,
+          false,
+          null,
+          Lengths.PLAIN);
     }
 
     /** Which process this is. */

@@ -178,7 +178,8 @@ class EvalTest {
     most[1] = home.resolve("other");
     assertRefused(train(plus(most, "--documents", "mixed")), "JOINED, SEPARATE");
     assertRefused(train(plus(most, "--reset", 0.5)), "--carry-state");
-    assertRefused(train(plus(most, "--carry-state", "--recompute")), "cannot be run twice");
+    assertRefused(
+        train(plus(most, "--carry-state", "--recompute", "blocks")), "cannot be run twice");
     assertRefused(train(plus(most, "--random-window", 2)), "expected shares");
     assertRefused(train(plus(most, "--graph")), "expected one GPU");
     assertThat(home.resolve("other")).doesNotExist();

@@ -16,6 +16,8 @@ import org.bmojo.text.ByteTokenizer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -157,13 +159,14 @@ class TrainComfortTest {
     assertThat(train(run, "--lr-find").out()).contains("Try: --lr ");
   }
 
-  @Test
-  void recomputedRunsAreTheSame() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"light", "blocks"})
+  void recomputedRunsAreTheSame(String what) throws IOException {
     Path plain = home.resolve("plain");
     Path again = home.resolve("again");
     Object[] bmojo = {"--steps", 5, "--eval-every", 0, "--model", "bmojo-tiny"};
     train(plain, bmojo);
-    train(again, Stream.concat(Stream.of(bmojo), Stream.of("--recompute")).toArray());
+    train(again, Stream.concat(Stream.of(bmojo), Stream.of("--recompute", what)).toArray());
     assertThat(TrainTest.losses(again)).hasSize(5).isEqualTo(TrainTest.losses(plain));
   }
 

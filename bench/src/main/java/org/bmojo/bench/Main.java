@@ -11,6 +11,7 @@ import org.bmojo.bench.serve.SoakLab;
 import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
 import org.bmojo.error.BadInput;
+import org.bmojo.model.Recompute;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -94,12 +95,18 @@ public final class Main implements Runnable {
     @Option(names = "--graph", description = "Besides, each step as one CUDA graph.")
     boolean graph;
 
+    @Option(
+        names = "--recompute",
+        paramLabel = "WHAT",
+        description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE}).")
+    Recompute recompute = Recompute.NONE;
+
     @Parameters(arity = "0..*", paramLabel = "FAMILY", description = "All of them by default.")
     List<String> families = List.of();
 
     @Override
     public Integer call() {
-      TrainLab.run(size, shape, families, profile, graph);
+      TrainLab.run(size, shape, families, new TrainLab.How(profile, graph, recompute));
       return ExitCode.OK;
     }
   }

@@ -1,8 +1,10 @@
 package org.bmojo.layer;
 
+import org.bmojo.kernels.Kernels;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * SwiGLU perceptron (Shazeer 2020): down(silu(gate(x)) · up(x)).
@@ -22,8 +24,12 @@ public record Mlp(Linear gate, Linear up, Linear down) implements Names.Named {
 
   /** (B, T, d) → (B, T, d). */
   public Var forward(Tape tape, Var x) {
-    Var gated = KernelOps.swiGlu(tape, gate.forward(tape, x), up.forward(tape, x));
-    return down.forward(tape, gated);
+    Var opened = gate.forward(tape, x), raised = up.forward(tape, x);
+    Var gated = KernelOps.swiGlu(tape, opened, raised);
+    Var y = down.forward(tape, gated);
+    Tensor g = opened.value(), u = raised.value();
+    tape.spare(gated, Tape.keeping(g, u), () -> Kernels.of(g).swiGlu().forward(g, u));
+    return y;
   }
 
   @Override

@@ -1,9 +1,11 @@
 package org.bmojo.layer;
 
+import org.bmojo.kernels.Kernels;
 import org.bmojo.tape.KernelOps;
 import org.bmojo.tape.Parameter;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * RMSNorm over the last axis.
@@ -20,6 +22,17 @@ public record Norm(Parameter weight, double eps) implements Names.Named {
   /** (…, d) → (…, d). */
   public Var forward(Tape tape, Var x) {
     return KernelOps.rmsNorm(tape, x, weight, eps);
+  }
+
+  /**
+   * Gives {@code y}, made of {@code x} here, back where the tape is told to: it is soon made again.
+   */
+  public void spare(Tape tape, Var x, Var y) {
+    Tensor input = x.value(), gain = weight.value();
+    tape.spare(
+        y,
+        Tape.keeping(input, gain),
+        () -> Kernels.of(input).rmsNorm().forward(input, gain, eps).y());
   }
 
   @Override

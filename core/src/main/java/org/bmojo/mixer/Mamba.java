@@ -139,6 +139,7 @@ public final class Mamba implements Ssm {
               own == null ? null : own.scan.get(),
               Packing.begin(packing));
       if (own != null) own.scan.set(scanned.last());
+      if (own == null) convolution.spare(tape, in.u, u, packing);
       Var y = outProj.forward(tape, scanned.y());
       scope.keep(y.value());
       return y;

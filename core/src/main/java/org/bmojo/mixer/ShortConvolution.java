@@ -2,6 +2,8 @@ package org.bmojo.mixer;
 
 import static org.bmojo.kernels.torch.Tensors.zeros;
 
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.op.CausalConv;
 import org.bmojo.kernels.torch.Owned;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.layer.Initializer;
@@ -46,6 +48,19 @@ record ShortConvolution(Parameter weight, @Nullable Parameter bias) implements N
   Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable Owned state) {
     Tensor begin = Packing.begin(packing);
     return StateOps.causalConv(tape, x, weight, bias, state, begin);
+  }
+
+  /**
+   * Gives {@code y}, made of {@code x} here without a state, back where the tape is told to: it is
+   * soon made again.
+   */
+  void spare(Tape tape, Var x, Var y, @Nullable Packing packing) {
+    Tensor b = bias == null ? null : bias.value();
+    var in = new CausalConv.Inputs(x.value(), weight.value(), b, null, Packing.begin(packing));
+    tape.spare(
+        y,
+        Tape.keeping(in.x(), in.weight(), in.bias(), in.begin()),
+        () -> Kernels.of(in.x()).causalConv().forward(in).y());
   }
 
   @Override

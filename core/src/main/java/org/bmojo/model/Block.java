@@ -49,7 +49,9 @@ final class Block implements Names.Named {
   /** (B, T, d) → (B, T, d). */
   Var forward(Tape tape, Var x, @Nullable Packing packing, @Nullable MixerState state) {
     try (Scope scope = new Scope()) {
-      Var mixed = mixer.forward(tape, mixerNorm.forward(tape, x), packing, state);
+      Var even = mixerNorm.forward(tape, x);
+      Var mixed = mixer.forward(tape, even, packing, state);
+      mixerNorm.spare(tape, x, even);
       Var out = perceive(tape, Ops.add(tape, x, mixed));
       scope.keep(out.value());
       return out;
@@ -96,7 +98,10 @@ final class Block implements Names.Named {
     if (mlpNorm == null) return x;
     Var even = mlpNorm.forward(tape, x);
     if (experts != null) return Ops.add(tape, x, experts.forward(tape, even));
-    return mlp == null ? x : Ops.add(tape, x, mlp.forward(tape, even));
+    if (mlp == null) return x;
+    Var seen = mlp.forward(tape, even);
+    mlpNorm.spare(tape, x, even);
+    return Ops.add(tape, x, seen);
   }
 
   @Override

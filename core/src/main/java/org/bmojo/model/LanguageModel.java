@@ -40,7 +40,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
   private final Head head;
   private @Nullable TokenStep tokenStep;
   private boolean planned; // whether tokenStep says what there is
-  private boolean recompute;
+  private Recompute recompute = Recompute.NONE;
 
   private LanguageModel(ModelConfig config, Initializer init) {
     this.config = config;
@@ -174,12 +174,9 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
     return head.packed();
   }
 
-  /**
-   * Whether training runs each block a second time in the backward pass instead of keeping what it
-   * made: a third more arithmetic for the memory of one block. The gradients are the same.
-   */
-  public void recompute(boolean on) {
-    recompute = on;
+  /** What training makes again in the backward pass; nothing unless told. */
+  public void recompute(Recompute what) {
+    recompute = what;
   }
 
   /** Shortens windows to a share of their length for the passes that follow; 1 for their own. */
@@ -280,6 +277,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
    */
   public Var hidden(Tape tape, Tensor ids, @Nullable Tensor begin, @Nullable ModelState state) {
     if (tape.isRecording()) forgetPlan();
+    tape.thrifty(recompute == Recompute.LIGHT && state == null);
     try (Scope scope = new Scope()) {
       Var x = embed(tape, ids);
       Packing packing = begin == null ? null : Packing.of(there(begin, ScalarType.Int));
@@ -287,7 +285,7 @@ public final class LanguageModel implements Trainable, Names.Named, AutoCloseabl
       for (int i = 0; i < blocks.size(); i++) {
         Block block = blocks.get(i);
         x =
-            recompute && state == null
+            recompute == Recompute.BLOCKS && state == null
                 ? tape.recomputed(x, read, (t, in) -> block.forward(t, in, packing, null))
                 : block.forward(tape, x, packing, state == null ? null : state.layers().get(i));
       }

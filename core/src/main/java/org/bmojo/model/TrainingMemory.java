@@ -35,22 +35,22 @@ public record TrainingMemory(
    * Of one batch; those accumulated come one after the other.
    *
    * @param placement in bfloat16 there are float32 masters besides
-   * @param recompute whether blocks run again in the backward pass instead of keeping what they
-   *     made
+   * @param recompute what is made again in the backward pass
    */
   public static TrainingMemory of(
-      ModelConfig config, int batch, int context, Placement placement, boolean recompute) {
+      ModelConfig config, int batch, int context, Placement placement, Recompute recompute) {
     boolean narrow = placement.type() == ScalarType.BFloat16;
     long parameters = Footprint.parameters(config).values().stream().mapToLong(n -> n).sum();
     long element = narrow ? 2 : 4, tokens = (long) batch * context;
     long between = element * config.width();
+    boolean blocks = recompute == Recompute.BLOCKS, light = recompute == Recompute.LIGHT;
     double all = 0, largest = 0;
     for (BlockConfig block : config.layers()) {
-      double bytes = ofBlock(config, block, element);
-      all += recompute ? between : bytes;
+      double bytes = ofBlock(config, block, element, light);
+      all += blocks ? between : bytes;
       largest = Math.max(largest, bytes);
     }
-    if (recompute) all += largest;
+    if (blocks) all += largest;
     all += 3 * between; // into the last norm and the head, and the gradient that comes back
     long headWeight = (long) config.vocabulary() * config.width();
     long logits =
@@ -76,27 +76,33 @@ public record TrainingMemory(
     return weights + masters + moments + gradients + activations + head;
   }
 
-  /** Bytes a token. */
-  private static double ofBlock(ModelConfig model, BlockConfig block, long element) {
+  /**
+   * Bytes a token.
+   *
+   * @param light without what {@link Recompute#LIGHT} makes again
+   */
+  private static double ofBlock(ModelConfig model, BlockConfig block, long element, boolean light) {
     double d = model.width();
-    double bytes = element * 2 * d; // into the norm, out of it
+    double norm = light ? d : 2 * d; // into it, out of it
+    double bytes = element * norm;
     SsmConfig ssm = block.mixer().ssm();
     AttentionConfig attention = block.mixer().attention();
-    if (ssm != null) bytes += ofStateSpace(ssm, d, element);
+    if (ssm != null) bytes += ofStateSpace(ssm, d, element, light);
     if (attention != null) bytes += ofAttention(attention, d, element);
     if (block.mlp() == 0) return bytes;
     BlockConfig.@Nullable ExpertsConfig experts = block.experts();
     double chosen = experts == null ? 1 : experts.chosen();
-    return bytes + element * (2 * d + 3.0 * chosen * block.mlp());
+    double vectors = light && experts == null ? 2 : 3; // gate, up and their product
+    return bytes + element * (norm + vectors * chosen * block.mlp());
   }
 
-  private static double ofStateSpace(SsmConfig ssm, double d, long element) {
+  private static double ofStateSpace(SsmConfig ssm, double d, long element, boolean light) {
     return switch (ssm) {
       case MambaConfig m -> {
         // Before and after the convolution, gate, step size and output; low-rank step, B and C.
         double channels = m.expand() * d;
-        double vectors = 5 * channels + m.stepRank((int) d) + 2.0 * m.stateSize();
-        yield element * vectors + 4 * channels * m.stateSize() / SCAN_PIECE;
+        double vectors = (light ? 4 : 5) * channels + m.stepRank((int) d) + 2.0 * m.stateSize();
+        yield element * (vectors + channels * m.stateSize() / SCAN_PIECE);
       }
       case Mamba2Config _, GatedDeltaNetConfig _, GatedKalmaNetConfig _ ->
           // Inputs, keys, queries, gate and output, each before and after something.

@@ -64,9 +64,7 @@ public final class KernelOps {
         dy -> {
           Tensor before = x.before(dy);
           Tensor dx =
-              before == null
-                  ? op.backward(dy, cos, sin)
-                  : op.backwardOnto(before, dy, cos, sin);
+              before == null ? op.backward(dy, cos, sin) : op.backwardOnto(before, dy, cos, sin);
           x.giveGradient(dx, before);
         });
   }

@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -26,10 +28,36 @@ public final class Tape implements AutoCloseable {
     void run(Tensor gradient);
   }
 
-  private record Entry(Var output, List<Tensor> kept, Backward backward) {
-    void release() {
-      kept.forEach(Tensor::releaseReference);
+  /** What the backward pass comes by, last first. */
+  private sealed interface Entry {
+    List<Tensor> kept();
+
+    void play();
+
+    default void release() {
+      kept().forEach(Tensor::releaseReference);
+    }
+  }
+
+  private record Operation(Var output, List<Tensor> kept, Backward backward) implements Entry {
+    @Override
+    public void play() {
+      Tensor gradient = output.gradient();
+      if (gradient != null) backward.run(gradient);
+    }
+
+    @Override
+    public void release() {
+      Entry.super.release();
       output.releaseGradient();
+    }
+  }
+
+  /** Where a tensor was emptied and is made again. */
+  private record Emptied(Tensor value, List<Tensor> kept, Supplier<Tensor> again) implements Entry {
+    @Override
+    public void play() {
+      value.set_data(again.get());
     }
   }
 
@@ -44,6 +72,7 @@ public final class Tape implements AutoCloseable {
   private final boolean recording;
   private final @Nullable Tape outer; // which has what runs here as one entry
   private double scale = 1; // of the backward pass under way
+  private boolean thrifty;
 
   /** Before which entry each parameter was first read: it has its whole gradient after that. */
   private final Map<Parameter, Integer> firstReads = new IdentityHashMap<>();
@@ -94,7 +123,7 @@ public final class Tape implements AutoCloseable {
     if (!recording || inputs.stream().noneMatch(Var::needsGradient)) return Var.constant(output);
     kept.forEach(Tensor::retainReference);
     Var result = new Var(output, true);
-    entries.add(new Entry(result, kept, backward));
+    entries.add(new Operation(result, kept, backward));
     return result;
   }
 
@@ -104,6 +133,31 @@ public final class Tape implements AutoCloseable {
     if (!recording) return;
     for (Var input : inputs) {
       if (input instanceof Parameter p) firstReads.putIfAbsent(p, entries.size());
+    }
+  }
+
+  /** Whether {@link #spare} does anything; not so at first. */
+  public void thrifty(boolean on) {
+    thrifty = on;
+  }
+
+  /**
+   * Gives the memory of {@code made} back, until the backward pass comes by here and makes it
+   * again. Called after the last operation that reads it. A view of it that an operation keeps
+   * holds the memory, so that nothing is won, nor lost.
+   *
+   * @param kept the tensors that {@code again} reads
+   * @param again makes the same
+   */
+  public void spare(Var made, List<Tensor> kept, Supplier<Tensor> again) {
+    if (!thrifty || !recording || !made.needsGradient()) return;
+    Tensor value = made.value();
+    List<Tensor> alive = new ArrayList<>(kept);
+    alive.add(value);
+    alive.forEach(Tensor::retainReference);
+    entries.add(new Emptied(value, alive, again));
+    try (Scope scope = new Scope()) {
+      value.set_data(Tensors.zeros(value, 0));
     }
   }
 
@@ -133,7 +187,7 @@ public final class Tape implements AutoCloseable {
       read.forEach(Tensor::retainReference);
       Var result = new Var(output, true);
       entries.add(
-          new Entry(
+          new Operation(
               result,
               read,
               dy -> {
@@ -198,8 +252,7 @@ public final class Tape implements AutoCloseable {
     while (!entries.isEmpty()) {
       Entry entry = entries.removeLast();
       try (Scope scope = new Scope()) {
-        Tensor gradient = entry.output.gradient();
-        if (gradient != null) entry.backward.run(gradient);
+        entry.play();
       } finally {
         entry.release();
       }

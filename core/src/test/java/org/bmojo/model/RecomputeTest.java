@@ -17,12 +17,22 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RecomputeTest {
   @ParameterizedTest
   @ValueSource(strings = {"bmojo", "mamba", "hybrid", "sliding", "everything"})
-  void gradientsAreTheSameToTheLastBit(String family) {
+  void gradientsOfLightAreTheSameToTheLastBit(String family) {
+    gradientsAreTheSameToTheLastBit(family, Recompute.LIGHT);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bmojo", "mamba", "hybrid", "sliding", "everything"})
+  void gradientsOfBlocksAreTheSameToTheLastBit(String family) {
+    gradientsAreTheSameToTheLastBit(family, Recompute.BLOCKS);
+  }
+
+  private static void gradientsAreTheSameToTheLastBit(String family, Recompute what) {
     ModelConfig config = Objects.requireNonNull(TinyModels.all().get(family));
     try (Scope scope = new Scope();
         LanguageModel model = TinyModels.model(config, 7, ScalarType.Float)) {
       Map<String, Tensor> kept = gradients(model);
-      model.recompute(true);
+      model.recompute(what);
       Map<String, Tensor> again = gradients(model);
       assertThat(again.keySet()).isEqualTo(kept.keySet());
       kept.forEach((name, g) ->

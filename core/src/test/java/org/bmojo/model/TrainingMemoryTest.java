@@ -28,7 +28,7 @@ class TrainingMemoryTest {
   })
   void isWhatWasMeasured(String preset, int batch, double gigabytes) {
     ModelConfig config = Presets.named(preset, VOCABULARY);
-    TrainingMemory memory = TrainingMemory.of(config, batch, 2048, NARROW, false);
+    TrainingMemory memory = TrainingMemory.of(config, batch, 2048, NARROW, Recompute.NONE);
     assertThat(memory.total() / 1e9).isCloseTo(gigabytes, within(0.05 * gigabytes));
   }
 
@@ -40,15 +40,15 @@ class TrainingMemoryTest {
         new AttentionConfig(12, 12, 64, 512, 512, 4, false, true, 10_000, eidetic);
     MixerConfig mixer = new MixerConfig(MambaConfig.standard(), attention, true);
     ModelConfig config = ModelConfig.uniform(VOCABULARY, 768, 10, new BlockConfig(mixer, 1280));
-    TrainingMemory memory = TrainingMemory.of(config, 16, 2048, NARROW, false);
+    TrainingMemory memory = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.NONE);
     assertThat(memory.total() / 1e9).isCloseTo(21.6, within(0.05 * 21.6));
   }
 
   @Test
   void float32TakesTwiceTheActivationsAndNoMasters() {
     ModelConfig config = Presets.named("transformer-130m", VOCABULARY);
-    TrainingMemory narrow = TrainingMemory.of(config, 13, 207, NARROW, false);
-    TrainingMemory wide = TrainingMemory.of(config, 13, 207, WIDE, false);
+    TrainingMemory narrow = TrainingMemory.of(config, 13, 207, NARROW, Recompute.NONE);
+    TrainingMemory wide = TrainingMemory.of(config, 13, 207, WIDE, Recompute.NONE);
     assertThat(wide.masters()).isZero();
     assertThat(wide.weights()).isEqualTo(narrow.masters()).isEqualTo(2 * narrow.weights());
     assertThat((double) wide.activations() / narrow.activations()).isBetween(1.9, 2.0);
@@ -57,9 +57,19 @@ class TrainingMemoryTest {
   @Test
   void recomputationKeepsOneBlock() {
     ModelConfig config = Presets.named("bmojo-130m", VOCABULARY);
-    TrainingMemory kept = TrainingMemory.of(config, 16, 2048, NARROW, false);
-    TrainingMemory again = TrainingMemory.of(config, 16, 2048, NARROW, true);
+    TrainingMemory kept = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.NONE);
+    TrainingMemory again = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.BLOCKS);
     assertThat((double) again.activations() / kept.activations()).isBetween(0.1, 0.25);
     assertThat(again.weights()).isEqualTo(kept.weights());
+  }
+
+  @Test
+  void lightRecomputationSavesAFifth() {
+    for (String name : new String[] {"bmojo-130m", "mamba-130m"}) {
+      ModelConfig config = Presets.named(name, VOCABULARY);
+      TrainingMemory kept = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.NONE);
+      TrainingMemory again = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.LIGHT);
+      assertThat((double) again.activations() / kept.activations()).isBetween(0.75, 0.82);
+    }
   }
 }

@@ -15,6 +15,7 @@ import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
 import org.bmojo.model.Presets;
+import org.bmojo.model.Recompute;
 import org.bmojo.parallel.Group;
 import org.bmojo.parallel.LostRankException;
 import org.bmojo.parallel.Ranks;
@@ -58,15 +59,23 @@ public final class TrainLab {
   private final boolean gpu;
   private final @Nullable Group group;
   private final Ranks ranks;
-  private final boolean profiled, graphs;
+  private final How how;
 
-  private TrainLab(Placement placement, @Nullable Group group, boolean profiled, boolean graphs) {
+  /**
+   * What is done besides, and how.
+   *
+   * @param profiled whether to say what the GPU did in the last steps, kernel by kernel
+   * @param graphs whether to time steps as CUDA graphs besides
+   * @param recompute what backward passes make again
+   */
+  public record How(boolean profiled, boolean graphs, Recompute recompute) {}
+
+  private TrainLab(Placement placement, @Nullable Group group, How how) {
     this.placement = placement;
     this.gpu = placement.libtorch().is_cuda();
     this.group = group;
     this.ranks = group == null ? Ranks.ALONE : group.ranks();
-    this.profiled = profiled;
-    this.graphs = graphs;
+    this.how = how;
   }
 
   /**
@@ -74,11 +83,8 @@ public final class TrainLab {
    *
    * @param shape {@code BxT}
    * @param families none for all
-   * @param profile whether to say what the GPU did in the last steps, kernel by kernel
-   * @param graphs whether to time steps as CUDA graphs besides
    */
-  public static void run(
-      String size, String shape, List<String> families, boolean profile, boolean graphs) {
+  public static void run(String size, String shape, List<String> families, How how) {
     Presets.Size chosen = size(size);
     String[] sides = shape.split("x");
     if (sides.length != 2 || !sides[0].matches("\\d{1,6}") || !sides[1].matches("\\d{1,8}")) {
@@ -95,7 +101,7 @@ public final class TrainLab {
     }
     try (Group group =
         ranks.areMany() ? Group.join(ranks, placement.libtorch(), Group.PATIENCE) : null) {
-      TrainLab lab = new TrainLab(placement, group, profile, graphs);
+      TrainLab lab = new TrainLab(placement, group, how);
       lab.run(chosen, Integer.parseInt(sides[0]), Integer.parseInt(sides[1]), families);
       if (group != null) group.leave();
     }
@@ -120,8 +126,9 @@ public final class TrainLab {
     try (Scope scope = new Scope();
         LanguageModel model = LanguageModel.create(config, 1)) {
       if (gpu) model.place(placement, true);
+      model.recompute(how.recompute);
       time(name, model, random(batch, context, ranks.rank()), false);
-      if (graphs) time(name + " graph", model, random(batch, context, ranks.rank()), true);
+      if (how.graphs) time(name + " graph", model, random(batch, context, ranks.rank()), true);
     } catch (LostRankException e) {
       throw e;
     } catch (RuntimeException e) {
@@ -191,7 +198,7 @@ public final class TrainLab {
       long now = System.nanoTime();
       if (n > WARM) times.add((now - last) / 1e6);
       last = now;
-      if (profiled && ranks.isFirst() && n == PROFILED) profile = KernelProfile.start();
+      if (how.profiled && ranks.isFirst() && n == PROFILED) profile = KernelProfile.start();
       if (n <= WARM) busy[0] = threads.getCurrentThreadCpuTime();
       if (n < HELD - 1) busy[1] = threads.getCurrentThreadCpuTime();
       loss = step.loss();

@@ -45,8 +45,7 @@ public final class CudaSetGather implements SetGather {
     return run(before, sets, past, tokens, dy);
   }
 
-  private static Tensor run(
-      @Nullable Tensor before, Sets sets, long past, long tokens, Tensor dy) {
+  private static Tensor run(@Nullable Tensor before, Sets sets, long past, long tokens, Tensor dy) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, dy);
       long[] shape =
