@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.Tensor;
  * logarithm joins the logits, which trains both; innovation's predictor has its own loss besides.
  */
 final class CombinedScorer implements Scorer {
-  private final InnovationScorer innovation;
-  private final ImportanceScorer importance;
+  final InnovationScorer innovation;
+  final ImportanceScorer importance;
 
   CombinedScorer(int width, EideticConfig config, Initializer init) {
     innovation = new InnovationScorer(width, config.predictorRank(), true, init);

@@ -22,30 +22,33 @@ public final class EideticSteps {
   /**
    * A layer with eidetic memory.
    *
+   * @param score how tokens are scored
    * @param x (B, d) its normalised input, as the step leaves it
-   * @param y (B, d) its state's output
+   * @param y (B, d) its state's output; unread where there is no state
    */
   public record Layer(
-      AttentionConfig config,
-      InnovationScorer scorer,
-      MixerState.Attention state,
-      Tensor x,
-      Tensor y) {
+      AttentionConfig config, Score score, MixerState.Attention state, Tensor x, Tensor y) {
     boolean isLike(Layer other) {
-      return config.equals(other.config)
-          && scorer.down.weight().value().size(0) == other.scorer.down.weight().value().size(0);
+      return config.equals(other.config) && score.isLike(other.score);
     }
 
     /** In the order of {@link Eidetic#layers}. */
     long[] addresses() {
       EideticMemory.State kept = state.eidetic;
-      if (kept == null || kept.history == null) throw new IllegalStateException("no such memory");
-      Tensor[] tensors = {
+      if (kept == null) throw new IllegalStateException("no such memory");
+      InnovationScorer innovation = score.innovation;
+      ImportanceScorer importance = score.importance;
+      @Nullable Tensor[] tensors = {
         x,
         y,
-        kept.history.get(),
-        scorer.down.weight().value(),
-        scorer.up.weight().value(),
+        kept.history == null ? null : kept.history.get(),
+        innovation == null ? null : innovation.down.weight().value(),
+        innovation == null ? null : innovation.up.weight().value(),
+        importance == null ? null : importance.weight.value(),
+        importance == null || importance.stateWeight == null
+            ? null
+            : importance.stateWeight.value(),
+        importance == null ? null : importance.bias.value(),
         kept.recent.rows(),
         state.k.rows(),
         state.v.rows(),
@@ -56,8 +59,47 @@ public final class EideticSteps {
         kept.bias.get()
       };
       long[] addresses = new long[tensors.length];
-      for (int i = 0; i < tensors.length; i++) addresses[i] = tensors[i].data_ptr().address();
+      for (int i = 0; i < tensors.length; i++) {
+        Tensor t = tensors[i];
+        addresses[i] = t == null ? 0 : t.data_ptr().address();
+      }
       return addresses;
+    }
+  }
+
+  /** What a score is made of: one of the two, or their product. */
+  record Score(@Nullable InnovationScorer innovation, @Nullable ImportanceScorer importance) {
+    static Score of(Scorer scorer) {
+      return switch (scorer) {
+        case InnovationScorer innovation -> new Score(innovation, null);
+        case ImportanceScorer importance -> new Score(null, importance);
+        case CombinedScorer both -> new Score(both.innovation, both.importance);
+        default -> throw new IllegalStateException("no kernel for this score");
+      };
+    }
+
+    /** One of the predictor's matrices. */
+    @Nullable Tensor predictor() {
+      return innovation == null ? null : innovation.down.weight().value(); // (r, d)
+    }
+
+    int rank() {
+      Tensor down = predictor();
+      return down == null ? 0 : (int) down.size(0);
+    }
+
+    @Nullable Tensor weight() {
+      return importance == null ? null : importance.weight.value();
+    }
+
+    boolean isLike(Score other) {
+      return rank() == other.rank()
+          && type(predictor()) == type(other.predictor())
+          && type(weight()) == type(other.weight());
+    }
+
+    private static @Nullable ScalarType type(@Nullable Tensor t) {
+      return t == null ? null : t.scalar_type().intern();
     }
   }
 
@@ -112,10 +154,11 @@ public final class EideticSteps {
         new Eidetic(
             addresses,
             one.x,
-            one.scorer.down.weight().value(),
+            one.score.predictor(),
+            one.score.weight(),
             batch,
             (int) one.x.size(1),
-            (int) one.scorer.down.weight().value().size(0),
+            one.score.rank(),
             config.reach() + e.chunk(),
             e.capacity(),
             config.reach(),
@@ -128,7 +171,7 @@ public final class EideticSteps {
 
   /** Scores the tokens that all layers have just read. */
   public void score() {
-    for (Group g : groups) ops.innovate(g.memories, positions, InnovationScore.EPS);
+    for (Group g : groups) ops.score(g.memories, positions, InnovationScore.EPS);
   }
 
   /**

@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
  * state's output; its logarithm joins the logits, which trains all of them.
  */
 final class ImportanceScorer implements Scorer {
-  private final Parameter weight; // (d)
-  private final @Nullable Parameter stateWeight; // (d)
-  private final Parameter bias; // (1)
+  final Parameter weight; // (d)
+  final @Nullable Parameter stateWeight; // (d)
+  final Parameter bias; // (1)
 
   /**
    * @param contextual whether the score reads the state's output too

@@ -89,7 +89,8 @@ public final class MixerStep {
     y = half(both, 1);
     Projections p = layer.projections;
     normed = mixed && p != null && p.convolution() != null ? shared.buffer(like, batch, width) : x;
-    this.norm = new RowLinear.Norm(norm.weight().value(), norm.eps(), mixed ? normed : null);
+    boolean seen = mixed || layer.eidetic != null; // by convolution and keys, by a score
+    this.norm = new RowLinear.Norm(norm.weight().value(), norm.eps(), seen ? normed : null);
     space =
         layer.ssm instanceof Mamba mamba && state.ssm instanceof Mamba.State own
             ? new StateSpace(mamba, own, like, batch)
@@ -125,9 +126,10 @@ public final class MixerStep {
     if (config.ssm() == null && a.convolution() > 0) return "a convolution without a state space";
     EideticConfig e = a.eidetic();
     if (e == null) return null;
-    boolean plain = e.selection() == Selection.INNOVATION && !e.modulated();
-    if (!plain || e.threshold() != null || e.storage() != null) {
-      return "eidetic memory other than the best by innovation";
+    boolean scored = e.selection() == Selection.INNOVATION || e.selection().joins();
+    if (!scored) return "eidetic memory by a score of another make";
+    if (e.modulated() || e.threshold() != null || e.storage() != null) {
+      return "eidetic memory that is modulated, has a bar or stores";
     }
     return e.positions() == FarPositions.ABSOLUTE ? "absolute positions" : null;
   }
@@ -288,9 +290,8 @@ public final class MixerStep {
   public EideticSteps.@Nullable Layer eidetic(BMojo layer, MixerState state) {
     EideticMemory memory = layer.eidetic;
     Projections p = layer.projections;
-    if (memory == null || p == null || !(memory.scorer instanceof InnovationScorer scorer)) {
-      return null;
-    }
-    return new EideticSteps.Layer(p.config(), scorer, state.attention(), normed, y);
+    if (memory == null || p == null) return null;
+    return new EideticSteps.Layer(
+        p.config(), EideticSteps.Score.of(memory.scorer), state.attention(), normed, y);
   }
 }

@@ -49,9 +49,13 @@ abstract class DecoderContract {
   Stream<Family> families() {
     MambaConfig mamba = new MambaConfig(4, 4, 2, 0), odd = new MambaConfig(3, 3, 2, 3);
     EideticConfig memory = EideticConfig.of(5, 8, Selection.INNOVATION);
+    EideticConfig contextual = EideticConfig.of(5, 8, Selection.CONTEXTUAL);
+    EideticConfig important = EideticConfig.of(5, 8, Selection.IMPORTANCE);
+    EideticConfig combined = EideticConfig.of(5, 8, Selection.COMBINED);
     EideticConfig unturned =
         new EideticConfig(20, 5, Selection.INNOVATION, FarPositions.NONE, 8, false, null);
     BlockConfig window = new BlockConfig(new MixerConfig(null, attention(16, 0, 0, null)), 40);
+    BlockConfig kept = new BlockConfig(new MixerConfig(null, attention(16, 0, 0, important)), 40);
     BlockConfig all = new BlockConfig(new MixerConfig(null, attention(null, 0, 0, null)), 40);
     BlockConfig state = new BlockConfig(new MixerConfig(mamba, null), 0);
     return Stream.of(
@@ -62,7 +66,15 @@ abstract class DecoderContract {
         new Family("bmojo-f", List.of(bmojo(mamba, null), bmojo(mamba, null)), true),
         new Family("bmojo", List.of(bmojo(mamba, memory), bmojo(odd, memory)), true),
         new Family(
-            "bmojo, two memories", List.of(bmojo(mamba, memory), bmojo(odd, unturned)), true));
+            "bmojo, two memories", List.of(bmojo(mamba, memory), bmojo(odd, unturned)), true),
+        new Family(
+            "bmojo, contextual",
+            List.of(bmojo(mamba, contextual.startingAt(-2)), bmojo(odd, contextual)),
+            true),
+        new Family(
+            "bmojo, importance", List.of(bmojo(mamba, important), bmojo(odd, important)), true),
+        new Family("bmojo, combined", List.of(bmojo(mamba, combined), bmojo(odd, combined)), true),
+        new Family("importance, no state", List.of(kept, kept), true));
   }
 
   private static BlockConfig bmojo(MambaConfig mamba, @Nullable EideticConfig eidetic) {

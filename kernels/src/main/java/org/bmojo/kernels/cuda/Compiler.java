@@ -47,7 +47,8 @@ final class Compiler {
           "attention.cuh",
           "selective_scan.cuh",
           "best_tokens.cuh",
-          "pipeline.cuh");
+          "pipeline.cuh",
+          "eidetic_layer.cuh");
 
   private Compiler() {}
 

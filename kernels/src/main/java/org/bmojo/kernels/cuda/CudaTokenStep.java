@@ -1,6 +1,7 @@
 package org.bmojo.kernels.cuda;
 
 import java.util.List;
+import java.util.stream.Stream;
 import org.bmojo.kernels.cuda.Kernel.Grid;
 import org.bmojo.kernels.op.RowLinear;
 import org.bmojo.kernels.op.TokenStep;
@@ -9,8 +10,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code token_step.cu}, {@code token_scan.cu}, {@code token_attention.cu} and {@code
- * token_memory.cu}.
+ * {@code token_step.cu}, {@code token_scan.cu}, {@code token_attention.cu}, {@code token_score.cu}
+ * and {@code token_memory.cu}.
  */
 public final class CudaTokenStep implements TokenStep {
   private static final String OP = "token step";
@@ -222,11 +223,21 @@ public final class CudaTokenStep implements TokenStep {
   }
 
   @Override
-  public void innovate(Eidetic memories, Tensor positions, double eps) {
-    memory(memories)
-        .kernel("token_innovation")
+  public void score(Eidetic memories, Tensor positions, double eps) {
+    int vector = Vectors.width(memories.like(), memories.width());
+    int loads = (memories.width() + vector - 1) / vector;
+    // A predictor keeps many warps busy; without one, a thread each for what there is to load.
+    int threads = memories.rank() > 0 ? 1024 : Math.clamp((loads + 31) / 32 * 32, 32, 1024);
+    memory(
+            memories,
+            "token_score",
+            "WIDTH=" + memories.width(),
+            "RANK=" + memories.rank(),
+            "VECTOR=" + vector,
+            "THREADS=" + threads)
+        .kernel("token_score")
         .launchEarly(
-            new Grid(memories.batch(), memories.layers().size(0), 1, 1024, 0),
+            new Grid(memories.batch(), memories.layers().size(0), 1, threads, 0),
             memories.layers(),
             positions,
             memories.rows(),
@@ -237,7 +248,7 @@ public final class CudaTokenStep implements TokenStep {
   public void refresh(
       Eidetic memories, Tensor positions, @Nullable Tensor frequencies, Tensor chosen) {
     long layers = memories.layers().size(0);
-    Program program = memory(memories);
+    Program program = memory(memories, "token_memory", "D=" + memories.dim());
     program
         .kernel("memory_select")
         .launchEarly(
@@ -265,14 +276,17 @@ public final class CudaTokenStep implements TokenStep {
             memories.groups());
   }
 
-  private static Program memory(Eidetic memories) {
-    return Program.of(
-        memories.like(),
-        "token_memory",
-        "ELEMENT=" + Program.type(memories.like()),
-        "WEIGHT=" + Program.type(memories.weight()),
-        "WIDTH=" + memories.width(),
-        "RANK=" + memories.rank(),
-        "D=" + memories.dim());
+  private static Program memory(Eidetic memories, String file, String... more) {
+    Stream<String> types =
+        Stream.of(
+            "ELEMENT=" + Program.type(memories.like()),
+            "PREDICTOR=" + type(memories.predictor()),
+            "IMPORTANCE=" + type(memories.importance()));
+    String[] all = Stream.concat(types, Stream.of(more)).toArray(String[]::new);
+    return Program.of(memories.like(), file, all);
+  }
+
+  private static String type(@Nullable Tensor weight) {
+    return weight == null ? "float" : Program.type(weight);
   }
 }

@@ -178,13 +178,16 @@ public interface TokenStep {
   /**
    * Eidetic memories of several layers that are alike, in one table.
    *
-   * @param layers (layers, 13) int64: addresses of x, y, history, down, up, scores of recent
-   *     tokens, window k and v, kept k and v, their positions, scores and bias, of the shapes below
+   * @param layers (layers, {@value #ADDRESSES}) int64: addresses of x, y, history; of a predictor's
+   *     down and up; of importance's weight, weight of the state, and bias; of scores of recent
+   *     tokens, window k and v, kept k and v, their positions, scores and bias, of the shapes
+   *     below; 0 for what a layer's score does not need
    * @param like an activation: gives the type
-   * @param weight a predictor's matrix: gives its type
+   * @param predictor a predictor's matrix: gives its type; null where nothing is foreseen
+   * @param importance a weight of importance: gives their type; null where none is learned
    * @param batch B
    * @param width d: x, y and history are (B, d)
-   * @param rank r: down is (r, d), up (d, r)
+   * @param rank r: down is (r, d), up (d, r); 0 without
    * @param rows of the rings (B, rows) and (B, rows, G, D)
    * @param capacity E
    * @param window W
@@ -196,7 +199,8 @@ public interface TokenStep {
   record Eidetic(
       Tensor layers,
       Tensor like,
-      Tensor weight,
+      @Nullable Tensor predictor,
+      @Nullable Tensor importance,
       int batch,
       int width,
       int rank,
@@ -208,16 +212,21 @@ public interface TokenStep {
       int groups,
       int dim) {
     /** Addresses of a layer. */
-    public static final int ADDRESSES = 13;
+    public static final int ADDRESSES = 16;
   }
 
   /**
-   * Scores the token by how badly the state's last output foretold it, and notes score and output.
+   * Scores the token, and notes the score and, for the next token's prediction, y: by innovation,
+   * mean (rms(x) − up · down · y before)²; by importance, softplus(w·x + u·rms(y) + b), with or
+   * without the term in y; by their product.
+   *
+   * @param positions (B) int64
    */
-  void innovate(Eidetic memories, Tensor positions, double eps);
+  void score(Eidetic memories, Tensor positions, double eps);
 
   /**
    * Gives the sequences that begin a chunk with their next token a new set; others keep theirs.
+   * Where importance is learned, its logarithm becomes the bias.
    *
    * @param positions (B) int64
    * @param frequencies (D/2) float64, null without rotation

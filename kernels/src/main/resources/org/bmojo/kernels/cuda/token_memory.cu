@@ -1,84 +1,9 @@
-// Eidetic memory in step with single tokens, all layers at once: how badly each layer's state
-// foresaw the token, and, where a sequence stands at the beginning of a chunk, its new set.
-// Constants: ELEMENT type, WEIGHT of the predictor, WIDTH d, RANK r, D head size.
-//
-// Layers are rows of a table of addresses, so that one launch serves them all.
+// The sets of eidetic memory in step with single tokens, all layers at once: where a sequence stands at
+// the beginning of a chunk, it gets a new one. Constants: those of eidetic_layer.cuh, D head size.
 #include "common.cuh"
 #include "best_tokens.cuh"
 #include "pipeline.cuh"
-
-using T = ELEMENT;
-
-struct Layer {
-  const T *x, *y;            // (B, d) the layer's input and its state's output
-  T* history;                // (B, d) the state's output one token earlier
-  const WEIGHT *down, *up;   // (r, d), (d, r)
-  float* recent;             // (B, rows) scores by position
-  const T *window_k, *window_v;  // (B, rows, G, D) keys rotated
-  T *k, *v;                  // (B, E, G, D) keys unrotated
-  long* positions;           // (B, E)
-  float *scores, *bias;      // (B, E), (B, H, E)
-};
-
-constexpr int SCORERS = 1024, SCORING_WARPS = SCORERS / 32;
-
-__device__ float block_sum(float x) {
-  __shared__ float warps[SCORING_WARPS];
-  x = warp_sum(x);
-  if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = x;
-  __syncthreads();
-  x = 0.f;
-  for (int w = 0; w < SCORING_WARPS; w++) x += warps[w];
-  __syncthreads();
-  return x;
-}
-
-// Of a row of `width` weights and a vector in shared memory; in every lane.
-template <int Length>
-__device__ float product(const WEIGHT* row, const T* vector) {
-  constexpr int V = Length % 8 == 0 ? 8 : 1;
-  float sum = 0.f;
-  EACH_OF(4) for (int i = threadIdx.x % 32 * V; i < Length; i += 32 * V) {
-    float w[V];
-    read<V>(row + i, w);
-    EACH for (int j = 0; j < V; j++) sum += w[j] * wide(vector[i + j]);
-  }
-  return warp_sum(sum);
-}
-
-// e = mean (rms(x) − P(y before))², noted at the token's place; y becomes what the next token's
-// prediction reads. A block per layer and sequence.
-extern "C" __global__ void __launch_bounds__(SCORERS) token_innovation(
-    const Layer* __restrict__ layers, const long* positions, int rows, float eps) {
-  Layer layer = layers[blockIdx.y];
-  wait_for_previous();
-  long sequence = blockIdx.x, from = sequence * WIDTH;
-  int warp = threadIdx.x / 32;
-  __shared__ __align__(16) T before[WIDTH], low[RANK];
-  float square = 0.f;
-  for (int i = threadIdx.x; i < WIDTH; i += SCORERS) {
-    before[i] = layer.history[from + i];
-    float in = wide(layer.x[from + i]);
-    square += in * in;
-  }
-  float scale = 1.f / sqrtf(block_sum(square) / WIDTH + eps);
-  for (int r = warp; r < RANK; r += SCORING_WARPS) {
-    float sum = product<WIDTH>(layer.down + r * (long)WIDTH, before);
-    if (threadIdx.x % 32 == 0) low[r] = narrow<T>(sum);
-  }
-  __syncthreads();
-  float error = 0.f;
-  EACH_OF(4) for (int i = warp; i < WIDTH; i += SCORING_WARPS) {
-    float predicted = wide(narrow<T>(product<RANK>(layer.up + i * (long)RANK, low)));
-    float difference = wide(layer.x[from + i]) * scale - predicted;
-    if (threadIdx.x % 32 == 0) error += difference * difference;
-  }
-  error = block_sum(error);
-  if (threadIdx.x == 0)
-    layer.recent[sequence * rows + positions[sequence] % rows] = error / WIDTH;
-  for (int i = threadIdx.x; i < WIDTH; i += SCORERS)
-    layer.history[from + i] = layer.y[from + i];
-}
+#include "eidetic_layer.cuh"
 
 // Kept tokens, then those that have left the window since the last refresh.
 struct Candidates {
@@ -104,8 +29,11 @@ __device__ __forceinline__ bool due(long position, int chunk) {
   return position > 0 && position % chunk == 0;
 }
 
+constexpr float LEAST = 1e-30f;  // A score too small for float32 still has a logarithm.
+
 // The new set of each sequence that begins a chunk: positions, scores and bias in place, and where
-// keys and values come from: chosen (layers, B, E), −1 for nowhere.
+// keys and values come from: chosen (layers, B, E), −1 for nowhere. Importance joins the logits by its
+// logarithm.
 extern "C" __global__ void __launch_bounds__(THREADS) memory_select(
     const Layer* __restrict__ layers, const long* at, long* chosen,
     int rows, int capacity, int window, int chunk, int heads) {
@@ -147,9 +75,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) memory_select(
       scores[i] = -__int_as_float(0x7f800000);
       to[i] = -1;
     }
+    float bias = layer.weight ? logf(fmaxf(scores[i], LEAST)) : 0.f;
     for (int h = 0; h < heads; h++)
       layer.bias[(sequence * heads + h) * capacity + i] =
-          empty ? -__int_as_float(0x7f800000) : 0.f;
+          empty ? -__int_as_float(0x7f800000) : bias;
   }
 }
 
