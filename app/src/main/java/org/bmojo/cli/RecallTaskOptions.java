@@ -49,7 +49,8 @@ final class RecallTaskOptions {
 
   @Option(
       names = "--every-scale",
-      description = "Half of the passkeys trained on are as often near the question as far from it.")
+      description =
+          "Half of the passkeys trained on are as often near the question as far from it.")
   @Nullable Boolean everyScale;
 
   @Option(

@@ -113,7 +113,18 @@ class TaskChoiceTest {
   void whatATaskDoesNotHaveIsRefused() {
     assertThatThrownBy(() ->
             new TaskChoice(
-                TaskKind.PASSKEY, null, 3, null, null, null, null, null, null, null, null, null,
+                TaskKind.PASSKEY,
+                null,
+                3,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
                 null))
         .isInstanceOf(BadInput.class)
         .hasMessageContaining("pairs 3 for passkey");
