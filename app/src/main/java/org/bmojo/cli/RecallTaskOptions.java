@@ -48,6 +48,12 @@ final class RecallTaskOptions {
   @Nullable Long examples;
 
   @Option(
+      names = "--every-scale",
+      description =
+          "Half of the passkeys trained on are as often near the question as far from it.")
+  @Nullable Boolean everyScale;
+
+  @Option(
       names = "--test-lengths",
       paramLabel = "L,…",
       split = ",",
@@ -85,6 +91,7 @@ final class RecallTaskOptions {
         power,
         randomFillers,
         examples,
+        everyScale,
         testLengths,
         testPairs,
         testDepths,

@@ -173,7 +173,7 @@ public final class Journal implements AutoCloseable {
 
   private static Outcome parse(String line, Path file, int number) {
     try {
-      return SweepJson.read(line, Outcome.class);
+      return SweepJson.outcome(line);
     } catch (JacksonException e) {
       throw new BadInput(
           "line " + number + " of " + file + " is no outcome of a trial",

@@ -94,7 +94,7 @@ public record Sweep(String name, List<SweepTrial> trials) {
     try {
       for (double rate : own == null ? training.learningRates() : own) {
         for (double decay : training.decayed()) {
-          for (long seed : overrides.seeds() == null ? plan.seeds() : overrides.seeds()) {
+          for (long seed : seeds(plan, model, overrides)) {
             Suite suite = shortened(task.choice.suite(seed), model.entry.longestTest());
             int batch = batch(training, task, overrides);
             var trial =
@@ -115,6 +115,12 @@ public record Sweep(String name, List<SweepTrial> trials) {
       throw e.in(where);
     }
     return trials;
+  }
+
+  private static List<Long> seeds(SweepFile plan, Model model, Overrides overrides) {
+    if (overrides.seeds() != null) return overrides.seeds();
+    List<Long> own = model.entry.seeds();
+    return own == null ? plan.seeds() : own;
   }
 
   private static int batch(SweepFile.Training training, Task task, Overrides overrides) {

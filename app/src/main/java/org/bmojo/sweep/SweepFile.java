@@ -29,7 +29,7 @@ import tools.jackson.databind.JsonNode;
  * baselines:
  *   bmojo:
  *     model: {family: bmojo, width: 64, window: 32}
- *     learningRates: [3e-3]                     # instead of training's
+ *     learningRates: [3e-3]                     # instead of training's; so are seeds
  *   mamba:
  *     model: {family: mamba, width: 64}
  * changes:
@@ -106,10 +106,14 @@ record SweepFile(
   /**
    * @param model an {@link org.bmojo.eval.RecallModel}
    * @param learningRates instead of the training's
+   * @param seeds instead of the sweep's
    * @param longestTest leaves longer tests out, for models whose memory grows with the text
    */
   record Baseline(
-      JsonNode model, @Nullable List<Double> learningRates, @Nullable Integer longestTest) {}
+      JsonNode model,
+      @Nullable List<Double> learningRates,
+      @Nullable List<Long> seeds,
+      @Nullable Integer longestTest) {}
 
   /**
    * @param of names of baselines; null for all
@@ -161,6 +165,7 @@ record SweepFile(
     baselines.forEach((name, entry) -> {
       there("baselines." + name + ".model", entry.model);
       if (entry.learningRates != null) filled("learningRates of " + name, entry.learningRates);
+      if (entry.seeds != null) filled("seeds of " + name, entry.seeds);
     });
   }
 

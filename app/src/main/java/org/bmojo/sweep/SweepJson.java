@@ -1,5 +1,6 @@
 package org.bmojo.sweep;
 
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
 import org.bmojo.error.BadInput;
@@ -7,6 +8,7 @@ import org.bmojo.eval.RecallModel;
 import org.bmojo.io.Json;
 import org.bmojo.mixer.FarPositions;
 import org.bmojo.mixer.Selection;
+import org.bmojo.tasks.TaskChoice;
 import org.bmojo.tasks.TaskKind;
 import org.bmojo.train.Schedule;
 import tools.jackson.core.JacksonException;
@@ -19,6 +21,7 @@ import tools.jackson.databind.annotation.EnumNaming;
 import tools.jackson.databind.cfg.MapperBuilder;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** How sweeps are read and written: strictly, with names such as {@code gated-delta-net}. */
@@ -59,9 +62,23 @@ final class SweepJson {
     return LINES.writeValueAsString(value);
   }
 
-  /** What {@link #line} wrote. */
-  static <T> T read(String line, Class<T> type) throws JacksonException {
-    return WHOLE.readValue(line, type);
+  /**
+   * What {@link #line} wrote. A choice that an older program did not offer was not made; everything
+   * else must be there.
+   */
+  static Outcome outcome(String line) throws JacksonException {
+    JsonNode tree = WHOLE.readTree(line);
+    if (!tree.isObject()) tree = WHOLE.createObjectNode(); // refused for all that it lacks
+    complete(tree.path("task"), TaskChoice.class);
+    complete(tree.path("model"), RecallModel.class);
+    return WHOLE.treeToValue(tree, Outcome.class);
+  }
+
+  private static void complete(JsonNode choices, Class<? extends Record> type) {
+    if (!(choices instanceof ObjectNode object)) return;
+    for (RecordComponent choice : type.getRecordComponents()) {
+      if (!object.has(choice.getName())) object.putNull(choice.getName());
+    }
   }
 
   static JsonNode tree(Object value) {

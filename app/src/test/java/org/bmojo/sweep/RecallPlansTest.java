@@ -42,6 +42,19 @@ class RecallPlansTest {
         .contains(" | %,d | ".formatted(sweep.trials().size()));
   }
 
+  static List<Path> results() throws IOException {
+    try (Stream<Path> folders = Files.list(Path.of("..", "docs", "results", "recall"))) {
+      return folders.filter(Files::isDirectory).sorted().toList();
+    }
+  }
+
+  /** Lines that older programs wrote lack the choices that came later. */
+  @ParameterizedTest
+  @MethodSource("results")
+  void everyKeptResultIsStillRead(Path folder) {
+    assertThat(Journal.read(folder)).isNotEmpty().allMatch(o -> !o.tests().isEmpty());
+  }
+
   /** MAD's six tasks in exactly the published 66 settings. */
   @Test
   void madIsMad() {

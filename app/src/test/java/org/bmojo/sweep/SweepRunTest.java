@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -121,10 +120,13 @@ class SweepRunTest {
           .hasMessageContaining("in use by another sweep");
     }
     Path other = folder.resolve("trials-2-of-2.jsonl");
-    Files.writeString(other, "{\"key\": 3}\n", StandardOpenOption.CREATE);
-    assertThatThrownBy(() -> Journal.open(folder, "trials", _ -> {}))
-        .isInstanceOf(BadInput.class)
-        .hasMessageContainingAll("line 1", "trials-2-of-2.jsonl", "Remove the line");
+    for (String line : List.of("{\"key\": 3}", "{\"task\": {}, \"model\": {}}", "null", "[]", "")) {
+      Files.writeString(other, line + "\n");
+      assertThatThrownBy(() -> Journal.open(folder, "trials", _ -> {}))
+          .as(line)
+          .isInstanceOf(BadInput.class)
+          .hasMessageContainingAll("line 1", "trials-2-of-2.jsonl", "Remove the line");
+    }
   }
 
   @Test

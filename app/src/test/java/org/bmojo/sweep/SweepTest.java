@@ -123,6 +123,21 @@ class SweepTest {
   }
 
   @Test
+  void aBaselineMayHaveSeedsOfItsOwn() throws IOException {
+    String yaml = Plans.TINY.replace("learningRates: [5e-3]", "seeds: [7]");
+    Sweep sweep = Plans.read(home, yaml);
+    // Both at two rates, three tasks.
+    assertThat(sweep.only("mamba").trials()).hasSize(2 * 2 * 3);
+    assertThat(sweep.only("bmojo").trials())
+        .hasSize(7 * 2 * 3)
+        .allMatch(t -> t.trial().seed() == 7);
+    Path file = Plans.file(home, yaml);
+    assertThat(Sweep.read(file, new Sweep.Overrides(null, null, List.of(9L))).trials())
+        .hasSize((1 + 7) * 2 * 3)
+        .allMatch(t -> t.trial().seed() == 9);
+  }
+
+  @Test
   void epochsDecaysAndLongestTestsCount() throws IOException {
     String yaml =
         """
@@ -163,6 +178,7 @@ class SweepTest {
     "family: mamba, 'family: mamba, eidetic: 3', eidetic 3 for mamba, 'no such part'",
     "'of: [bmojo]', 'of: [bmoyo]', changes of bmoyo, 'mamba, bmojo'",
     "'learningRates: [1e-3, 1e-2]', 'learningRates: []', no training.learningRates, 'at least one'",
+    "'learningRates: [5e-3]', 'seeds: []', no seeds of bmojo, 'at least one'",
     "pairs: 2, pairs: 2000, 2000 pairs, 'show fewer pairs'",
     "steps: 3, steps: 0, a schedule with, 'steps'",
     "'seeds: [1, 2]', 'seeds: [1, 2]\nseeds: [3]', Duplicate, 'plan.yaml'",

@@ -99,9 +99,7 @@ public record RecallTrial(
       Map<String, Slice> lookups) {
     static Test of(Task task, RecallScore score) {
       @Nullable Double depth =
-          task.config() instanceof Passkey.Config c && c.depth() != Passkey.ANY_DEPTH
-              ? (Double) c.depth()
-              : null;
+          task.config() instanceof Passkey.Config c && c.depth() >= 0 ? (Double) c.depth() : null;
       return new Test(
           task.name(),
           task.version(),

@@ -26,6 +26,14 @@ public final class Passkey implements Task {
   public static final double ANY_DEPTH = -1;
 
   /**
+   * The same for every second example; in the others it is the distance's scale that is uniform: ⌊n
+   * ^ u⌋ − 1 fillers of n − 1 stand behind the needle. Uniform depths leave fewer than three there
+   * in only 3 of n examples, too few for a model to learn what a convolution of four tokens sees
+   * where the question follows at once; here it is about one in ten.
+   */
+  public static final double EVERY_SCALE = -2;
+
+  /**
    * The filler, the needles in it and their alphabet.
    *
    * @param length L
@@ -35,7 +43,8 @@ public final class Passkey implements Task {
    * @param digits ids that values are made of
    * @param valueTokens m, labelled positions per example
    * @param needles how many hide in the filler; one is asked for
-   * @param depth where the asked needle stands, 0 (start) … 1 (end), or {@link #ANY_DEPTH}
+   * @param depth where the asked needle stands, 0 (start) … 1 (end), {@link #ANY_DEPTH} or {@link
+   *     #EVERY_SCALE}
    */
   public record Config(
       int length,
@@ -60,9 +69,9 @@ public final class Passkey implements Task {
           "expected at least " + needed + " for " + needles + " needles and the question",
           "lengthen the example or hide fewer needles");
       Check.that(
-          depth == ANY_DEPTH || (depth >= 0 && depth <= 1),
+          depth == ANY_DEPTH || depth == EVERY_SCALE || (depth >= 0 && depth <= 1),
           "depth is " + depth,
-          "expected 0 … 1, or ANY_DEPTH",
+          "expected 0 … 1, ANY_DEPTH or EVERY_SCALE",
           "give the depth as a share of the filler");
     }
 
@@ -146,12 +155,20 @@ public final class Passkey implements Task {
     long[] places = new long[config.needles];
     for (int needle = 0; needle < places.length; needle++) {
       long before = random.nextInt(fillers + 1);
-      if (needle == asked && config.depth != ANY_DEPTH) {
+      if (needle == asked && config.depth >= 0) {
         before = Math.round(config.depth * fillers);
+      }
+      if (needle == asked && config.depth == EVERY_SCALE && random.nextBoolean()) {
+        before = fillers - behind(fillers, random);
       }
       places[needle] = before << 32 | needle;
     }
     Arrays.sort(places);
     return places;
+  }
+
+  /** Fillers behind a needle at a distance of any scale, 0 … {@code fillers}. */
+  private static long behind(int fillers, RandomGenerator random) {
+    return (long) Math.pow(fillers + 1, random.nextDouble()) - 1;
   }
 }

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param power of MQAR's slots: see {@link Mqar.Config}; 1 otherwise
  * @param randomFillers whether MQAR's fillers are random ids; 0 otherwise, which is easier
  * @param examples to train on, again and again; endless where the task says so
+ * @param everyScale whether training hides the passkey at distances of {@link Passkey#EVERY_SCALE}
+ *     instead of uniformly
  * @param testLengths null for the training length
  * @param testPairs null for the training number
  * @param testDepths where the passkey is hidden, 0 … 1; null for anywhere
@@ -33,6 +35,7 @@ public record TaskChoice(
     @Nullable Double power,
     @Nullable Boolean randomFillers,
     @Nullable Long examples,
+    @Nullable Boolean everyScale,
     @Nullable List<Integer> testLengths,
     @Nullable List<Integer> testPairs,
     @Nullable List<Double> testDepths,
@@ -60,12 +63,14 @@ public record TaskChoice(
     refuse(!mqar, kind, "randomFillers", randomFillers);
     refuse(published, kind, "examples", examples);
     refuse(published, kind, "testExamples", testExamples);
+    refuse(kind != TaskKind.PASSKEY, kind, "everyScale", everyScale);
     refuse(kind != TaskKind.PASSKEY, kind, "testDepths", testDepths);
   }
 
   /** The task in its own sizes. */
   public static TaskChoice of(TaskKind kind) {
-    return new TaskChoice(kind, null, null, null, null, null, null, null, null, null, null, null);
+    return new TaskChoice(
+        kind, null, null, null, null, null, null, null, null, null, null, null, null);
   }
 
   private static void refuse(boolean foreign, TaskKind kind, String name, @Nullable Object value) {
@@ -94,7 +99,8 @@ public record TaskChoice(
         }
       }
     }
-    Task task = task(tokens(), count(), Passkey.ANY_DEPTH);
+    boolean scaled = everyScale != null && everyScale;
+    Task task = task(tokens(), count(), scaled ? Passkey.EVERY_SCALE : Passkey.ANY_DEPTH);
     return Suite.of(kind.label(), seed, List.of(new Part(task, train)), tests);
   }
 

@@ -1,6 +1,7 @@
 package org.bmojo.tasks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,6 +19,24 @@ class NeedlesTest {
       places[61 - distance]++;
     }
     assertThat(Tasks.uniformZ(places)).isLessThan(4);
+  }
+
+  @Test
+  void everyScaleIsUniformInPlaceOrInScale() {
+    // 67 positions: 3 for the needle, 2 for the question, so 0 … 62 fillers behind.
+    Task task = new Passkey(new Passkey.Config(67, 4, 0.1, 3, 10, 1, 1, Passkey.EVERY_SCALE));
+    int n = 60_000;
+    double[] octaves = new double[6];
+    for (int distance : Tasks.test(task, n).distances()) {
+      int places = distance - 2; // 1 + fillers behind
+      octaves[31 - Integer.numberOfLeadingZeros(places)]++;
+    }
+    for (int i = 0; i < 6; i++) {
+      double inScale = Math.log(Math.min(63, 2 << i) / (double) (1 << i)) / Math.log(63);
+      double inPlace = (1 << i) / 63.;
+      double expected = n * (inScale + inPlace) / 2;
+      assertThat(octaves[i]).as("octave %d", i).isCloseTo(expected, withinPercentage(5.));
+    }
   }
 
   @ParameterizedTest

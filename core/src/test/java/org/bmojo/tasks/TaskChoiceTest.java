@@ -46,6 +46,7 @@ class TaskChoiceTest {
             0.01,
             true,
             207L,
+            null,
             List.of(64, 256),
             List.of(4, 13),
             null,
@@ -74,6 +75,7 @@ class TaskChoiceTest {
             null,
             null,
             null,
+            null,
             List.of(63, 1 << 14, 1 << 20),
             null,
             null,
@@ -81,11 +83,49 @@ class TaskChoiceTest {
     assertThat(choice.suite(1).test()).extracting(Segment::examples).containsExactly(256L, 64L, 8L);
   }
 
+  /** Only training: questions stay where they are asked for. */
+  @Test
+  void everyScaleIsOfTheTraining() {
+    TaskChoice choice =
+        new TaskChoice(
+            TaskKind.PASSKEY,
+            63,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            true,
+            List.of(207),
+            null,
+            List.of(0., 1.),
+            13);
+    Suite suite = choice.suite(1);
+    assertThat(suite.train().getFirst().task().config())
+        .isEqualTo(Presets.passkey(63, Passkey.EVERY_SCALE).config());
+    assertThat(suite.test())
+        .extracting(s -> s.task().config())
+        .containsExactly(Presets.passkey(207, 0).config(), Presets.passkey(207, 1).config());
+  }
+
   @Test
   void whatATaskDoesNotHaveIsRefused() {
     assertThatThrownBy(() ->
             new TaskChoice(
-                TaskKind.PASSKEY, null, 3, null, null, null, null, null, null, null, null, null))
+                TaskKind.PASSKEY,
+                null,
+                3,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null))
         .isInstanceOf(BadInput.class)
         .hasMessageContaining("pairs 3 for passkey");
     assertThatThrownBy(() -> TaskKind.named("mkar"))
@@ -95,6 +135,7 @@ class TaskChoiceTest {
             new TaskChoice(
                     TaskKind.MQAR_ZOOLOGY,
                     63,
+                    null,
                     null,
                     null,
                     null,
