@@ -5,6 +5,7 @@ import io.helidon.common.socket.SocketWriterException;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.DirectHandler.TransportResponse;
 import io.helidon.http.HeaderNames;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.http.DirectHandlers;
 import io.helidon.webserver.http.ServerRequest;
@@ -168,7 +169,6 @@ public final class Server implements AutoCloseable {
       if (error == null && isReadersFault(e)) {
         outcome = "reader left";
         status = 499;
-        exchange.closeConnection();
       } else {
         if (error == null) LOG.error("request {} failed", exchange.id(), e);
         outcome = String.valueOf(error == null ? e : error.getMessage());
@@ -189,6 +189,7 @@ public final class Server implements AutoCloseable {
         .addKeyValue("seconds", "%.3f".formatted(seconds))
         .addKeyValue("outcome", outcome.lines().findFirst().orElse(""))
         .log("request");
+    if (status == 499) throw new CloseConnectionException(outcome); // Helidon's way to end it
   }
 
   /** Reading from or writing to somebody who has gone, or who was silent for too long. */
