@@ -21,7 +21,8 @@ final class EventStream implements AutoCloseable {
   /**
    * Begins.
    *
-   * @param limit how long all of it may take: who reads an event now and then does not read for ever
+   * @param limit how long all of it may take: who reads an event now and then does not read for
+   *     ever
    */
   EventStream(Exchange exchange, Duration limit) {
     patience = exchange.patience();

@@ -80,8 +80,7 @@ public final class Server implements AutoCloseable {
     this.engine = engine;
     patience = settings.patience();
     connections =
-        new Connections(
-            Connections.fitting(settings.connections()), patience, BETWEEN_REQUESTS);
+        new Connections(Connections.fitting(settings.connections()), patience, BETWEEN_REQUESTS);
     metrics = new ServerMetrics(connections);
     TextEngine text = new TextEngine(engine, tokenizer);
     SessionStore store = new SessionStore(settings.sessions(), new MemoryFile(engine.model()));

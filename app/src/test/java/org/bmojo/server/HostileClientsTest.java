@@ -143,8 +143,7 @@ class HostileClientsTest {
     assumeTrue(count >= 100, "the system allows too few open files");
     int most = count / 2;
     List<RawClient> idle = new ArrayList<>();
-    try (Served served =
-            new Served(settings(LONG).withConnections(most), Served.LIMITS);
+    try (Served served = new Served(settings(LONG).withConnections(most), Served.LIMITS);
         RawClient busy = RawClient.asking(served, ENDLESS.replace("90000", "3000"))) {
       assertThat(busy.read(100)).startsWith("HTTP/1.1 200");
       for (int i = 0; i < count; i++) {
