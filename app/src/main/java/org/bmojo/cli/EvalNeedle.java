@@ -18,6 +18,7 @@ import org.bmojo.io.AtomicFile;
 import org.bmojo.model.Placement;
 import org.bmojo.report.Page;
 import org.bmojo.sweep.Commit;
+import org.bmojo.text.TokenCount;
 import org.bmojo.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -138,7 +139,7 @@ final class EvalNeedle implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    int[] tokens = lengths.stream().mapToInt(EvalNeedle::tokens).toArray();
+    int[] tokens = lengths.stream().mapToInt(TokenCount::parse).toArray();
     for (double depth : depths) {
       if (depth >= 0 && depth <= 1) continue;
       throw new BadInput("depth " + depth, "expected 0 to 1", "Correct --depths");
@@ -179,21 +180,6 @@ final class EvalNeedle implements Callable<Integer> {
       report(run, cells);
     }
     return ExitCode.OK;
-  }
-
-  /** 2048, 2K, 1M. */
-  static int tokens(String text) {
-    try {
-      int last = text.length() - 1;
-      String number = text.replaceFirst("[kKmM]$", "");
-      int unit =
-          number.length() == text.length() ? 0 : "kK".indexOf(text.charAt(last)) >= 0 ? 10 : 20;
-      int value = Math.multiplyExact(Integer.parseInt(number), 1 << unit);
-      if (value > 0) return value;
-    } catch (IllegalArgumentException | ArithmeticException e) {
-      // Falls through to the refusal.
-    }
-    throw new BadInput("length " + text, "expected tokens, such as 4096, 4K or 1M", "Correct it");
   }
 
   private Cell cell(

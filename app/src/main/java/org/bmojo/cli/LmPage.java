@@ -7,6 +7,7 @@ import java.util.Locale;
 import org.bmojo.eval.LmScore;
 import org.bmojo.report.Chart;
 import org.bmojo.report.Page;
+import org.bmojo.text.TokenCount;
 
 /** What {@link EvalLm} measured, as words and as a page. */
 final class LmPage {
@@ -93,14 +94,15 @@ final class LmPage {
   /** For each set of texts that are long enough, the loss in each range. */
   private static List<List<String>> rangeRows(List<LmScore> texts) {
     List<String> header = new ArrayList<>(List.of("texts of", "how many"));
-    for (int[] range : RANGES) header.add(tokens(range[0]) + "–" + tokens(range[1]));
+    for (int[] range : RANGES)
+      header.add(TokenCount.format(range[0]) + "–" + TokenCount.format(range[1]));
     List<List<String>> rows = new ArrayList<>(List.of(header));
     for (int[] longest : RANGES) {
       List<LmScore> set = LmScore.atLeast(longest[1], texts);
       if (set.isEmpty()) continue;
       List<LmScore.Bin> curve = LmScore.curve(set);
       List<String> row = new ArrayList<>();
-      row.add(tokens(longest[1]) + " or more");
+      row.add(TokenCount.format(longest[1]) + " or more");
       row.add(String.valueOf(set.size()));
       for (int[] range : RANGES) {
         LmScore.Bin bin = LmScore.between(curve, range[0], range[1]);
@@ -124,14 +126,10 @@ final class LmPage {
         y.add(b.loss());
       }
       if (x.isEmpty()) continue;
-      lines.add(new Chart.Line(set.size() + " of " + tokens(range[1]) + " or more", x, y));
+      lines.add(
+          new Chart.Line(set.size() + " of " + TokenCount.format(range[1]) + " or more", x, y));
     }
     return lines;
-  }
-
-  private static String tokens(int n) {
-    if (n >= 1 << 20) return (n >> 20) + "M";
-    return n >= 1 << 10 ? (n >> 10) + "K" : String.valueOf(n);
   }
 
   private static String number(double value) {

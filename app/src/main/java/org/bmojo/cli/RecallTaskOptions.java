@@ -1,10 +1,9 @@
 package org.bmojo.cli;
 
 import java.util.List;
-import java.util.Locale;
-import org.bmojo.error.BadInput;
 import org.bmojo.tasks.TaskChoice;
 import org.bmojo.tasks.TaskKind;
+import org.bmojo.text.TokenCount;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -102,15 +101,7 @@ final class RecallTaskOptions {
   static final class Tokens implements ITypeConverter<Integer> {
     @Override
     public Integer convert(String words) {
-      String upper = words.toUpperCase(Locale.ROOT);
-      int shift = upper.endsWith("K") ? 10 : upper.endsWith("M") ? 20 : 0;
-      try {
-        int number = Integer.parseInt(shift == 0 ? upper : upper.substring(0, upper.length() - 1));
-        return Math.multiplyExact(number, 1 << shift);
-      } catch (ArithmeticException | NumberFormatException e) {
-        throw new BadInput(
-            "length " + words, "expected a number such as 207, 64K or 1M", "correct it", e);
-      }
+      return TokenCount.parse(words);
     }
   }
 }

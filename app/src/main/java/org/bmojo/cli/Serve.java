@@ -209,6 +209,7 @@ final class Serve implements Callable<Integer> {
   }
 
   private static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) return;
     try (var files = Files.list(folder)) {
       for (Path file : files.toList()) Files.delete(file);
     }

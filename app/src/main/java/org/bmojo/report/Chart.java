@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.bmojo.error.BadInput;
+import org.bmojo.text.TokenCount;
 import org.jfree.chart.ChartFactory;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.CategoryLabelPositions;
@@ -176,10 +177,8 @@ public final class Chart {
 
     @Override
     public StringBuffer format(double number, StringBuffer to, FieldPosition position) {
-      double n =
-          number < 1 << 10 ? number : number < 1 << 20 ? number / (1 << 10) : number / (1 << 20);
-      String unit = number < 1 << 10 ? "" : number < 1 << 20 ? "K" : "M";
-      return to.append(n < 1 ? String.valueOf(n) : String.valueOf(Math.round(n))).append(unit);
+      boolean part = number < 1;
+      return to.append(part ? String.valueOf(number) : TokenCount.format(Math.round(number)));
     }
 
     @Override

@@ -70,6 +70,13 @@ final class ApiError extends RuntimeException {
     return of(405, method + " is not for " + path + ".", "method_not_allowed");
   }
 
+  /** 408, within a stream. */
+  static ApiError tooSlow(int unread) {
+    String message =
+        "More than %d tokens were not read. Read faster, or ask for fewer.".formatted(unread);
+    return of(408, message, "reader_too_slow");
+  }
+
   /** 409. */
   static ApiError conflict(String message) {
     return of(409, message, "already_exists");

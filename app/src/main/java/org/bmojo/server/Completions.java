@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 final class Completions {
   private static final int STANDARD_CHAT_TOKENS = 1024;
 
+  /** Tokens that a stream's reader may be behind, since they are kept for it. */
+  private static final int MOST_UNREAD = 10_000;
+
   private final String model;
   private final TextEngine engine;
   private final ChatTemplate template;
@@ -141,19 +144,13 @@ final class Completions {
     }
 
     Times streamed(Exchange exchange, TextGeneration generation) throws InterruptedException {
-      try (EventStream events = new EventStream(exchange)) {
+      Duration limit = engine.engine().settings().time().plus(exchange.patience());
+      try (EventStream events = new EventStream(exchange, limit)) {
         Map<String, Object> first = format.first();
         if (first != null) events.send(chunk(List.of(first)));
-        while (true) {
-          // A reader who has left is noticed by writing only.
-          while (!generation.arrives(heartbeat)) events.heartbeat();
-          Piece piece = generation.next();
-          if (piece == null) break;
-          boolean says = !piece.text().isEmpty() || ask.alternatives() >= 0;
-          if (says) events.send(chunk(List.of(format.piece(piece))));
-        }
         Times times;
         try {
+          pass(generation, events);
           Ending end = ended(generation);
           times = end.times();
           Map<String, Object> last = chunk(List.of(format.last(finish(end))));
@@ -162,6 +159,7 @@ final class Completions {
         } catch (RuntimeException e) {
           ApiError error = ApiError.from(e);
           if (error == null) throw e;
+          generation.cancel();
           events.send(error.body()); // The status was sent long ago.
           return generation.await().times();
         }
@@ -172,6 +170,19 @@ final class Completions {
         }
         events.done();
         return times;
+      }
+    }
+
+    /** Passes on what comes, as it comes. */
+    private void pass(TextGeneration generation, EventStream events) throws InterruptedException {
+      while (true) {
+        // A reader who has left is noticed by writing only.
+        while (!generation.arrives(heartbeat)) events.heartbeat();
+        if (generation.unread() > MOST_UNREAD) throw ApiError.tooSlow(MOST_UNREAD);
+        Piece piece = generation.next();
+        if (piece == null) return;
+        boolean says = !piece.text().isEmpty() || ask.alternatives() >= 0;
+        if (says) events.send(chunk(List.of(format.piece(piece))));
       }
     }
 

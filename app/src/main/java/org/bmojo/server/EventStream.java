@@ -3,6 +3,7 @@ package org.bmojo.server;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
@@ -15,9 +16,17 @@ final class EventStream implements AutoCloseable {
 
   private final OutputStream out;
   private final Duration patience;
+  private final long end;
 
-  EventStream(Exchange exchange) {
+  /**
+   * Begins.
+   *
+   * @param limit how long all of it may take: who reads an event now and then does not read for
+   *     ever
+   */
+  EventStream(Exchange exchange, Duration limit) {
     patience = exchange.patience();
+    end = System.nanoTime() + limit.toNanos();
     out = exchange.stream("text/event-stream; charset=utf-8");
   }
 
@@ -49,7 +58,9 @@ final class EventStream implements AutoCloseable {
   }
 
   private void write(byte[] bytes) {
-    try (Patience _ = new Patience(patience)) {
+    long left = end - System.nanoTime();
+    if (left <= 0) throw new ReaderLeft(new SocketTimeoutException("it took too long"));
+    try (Patience _ = new Patience(Duration.ofNanos(Math.min(left, patience.toNanos())))) {
       out.write(bytes);
       out.flush();
     } catch (IOException | UncheckedIOException e) {
@@ -59,7 +70,7 @@ final class EventStream implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
+    try (Patience _ = new Patience(patience)) {
       out.close();
     } catch (IOException | UncheckedIOException e) {
       throw new ReaderLeft(e);

@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class Exchange {
   private static final HeaderName REQUEST_ID = HeaderNames.create("X-Request-Id");
 
+  /** So much is written at a time; a client that takes it in is not a silent one. */
+  private static final int PIECE = 64 << 10;
+
   private final ServerRequest request;
   private final ServerResponse response;
   private final String id;
@@ -101,7 +104,25 @@ final class Exchange {
     response.status(Status.create(code));
     response.header(HeaderNames.CONTENT_TYPE, type);
     response.header(HeaderNames.CACHE_CONTROL, "no-store");
-    response.send(bytes);
+    if (bytes.length <= PIECE) {
+      try (Patience _ = new Patience(patience)) {
+        response.send(bytes);
+      }
+      return;
+    }
+    response.header(HeaderNames.CONTENT_LENGTH, Integer.toString(bytes.length));
+    OutputStream out = response.outputStream();
+    try {
+      for (int at = 0; at < bytes.length; at += PIECE) {
+        try (Patience _ = new Patience(patience)) {
+          out.write(bytes, at, Math.min(PIECE, bytes.length - at));
+          out.flush();
+        }
+      }
+      out.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   void header(String name, String value) {

@@ -5,6 +5,7 @@ import io.helidon.common.socket.SocketWriterException;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.DirectHandler.TransportResponse;
 import io.helidon.http.HeaderNames;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.http.DirectHandlers;
 import io.helidon.webserver.http.ServerRequest;
@@ -34,7 +35,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Server implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Server.class);
-  private static final Duration IDLE = Duration.ofMinutes(2);
+  private static final Duration BETWEEN_REQUESTS = Duration.ofMinutes(2);
 
   /** Helidon logs by way of the JDK, and every start; held, since loggers may be collected. */
   private static final java.util.logging.Logger HELIDON =
@@ -45,7 +46,8 @@ public final class Server implements AutoCloseable {
   }
 
   private final Engine engine;
-  private final ServerMetrics metrics = new ServerMetrics();
+  private final Connections connections;
+  private final ServerMetrics metrics;
   private final Gate gate;
   private final Routes routes;
   private final WebServer web;
@@ -77,6 +79,9 @@ public final class Server implements AutoCloseable {
       @Nullable Library library) {
     this.engine = engine;
     patience = settings.patience();
+    connections =
+        new Connections(Connections.fitting(settings.connections()), patience, BETWEEN_REQUESTS);
+    metrics = new ServerMetrics(connections);
     TextEngine text = new TextEngine(engine, tokenizer);
     SessionStore store = new SessionStore(settings.sessions(), new MemoryFile(engine.model()));
     gate = new Gate(settings);
@@ -94,13 +99,13 @@ public final class Server implements AutoCloseable {
             .host(settings.host())
             .port(settings.port())
             .shutdownHook(false) // Whoever started us drains first.
-            .maxTcpConnections(settings.connections())
-            .idleConnectionTimeout(IDLE)
+            .connectionOptions(new WatchedSockets(connections))
             .directHandlers(Server::malformed)
             .routing(routing -> routing.any(this::handle))
             .build()
             .start();
     if (!web.isRunning()) {
+      connections.close();
       throw new BadInput(
           "port " + settings.port() + " of " + settings.host() + " cannot be listened on",
           "expected a free one",
@@ -132,6 +137,15 @@ public final class Server implements AutoCloseable {
   }
 
   private void handle(ServerRequest request, ServerResponse response) {
+    connections.asks(request);
+    try {
+      answer(request, response);
+    } finally {
+      connections.answered(request);
+    }
+  }
+
+  private void answer(ServerRequest request, ServerResponse response) {
     long begin = System.nanoTime();
     Exchange exchange = new Exchange(request, response, "req-" + UUID.randomUUID(), patience);
     String route = "none";
@@ -154,7 +168,6 @@ public final class Server implements AutoCloseable {
       if (error == null && isReadersFault(e)) {
         outcome = "reader left";
         status = 499;
-        exchange.closeConnection();
       } else {
         if (error == null) LOG.error("request {} failed", exchange.id(), e);
         outcome = String.valueOf(error == null ? e : error.getMessage());
@@ -175,6 +188,7 @@ public final class Server implements AutoCloseable {
         .addKeyValue("seconds", "%.3f".formatted(seconds))
         .addKeyValue("outcome", outcome.lines().findFirst().orElse(""))
         .log("request");
+    if (status == 499) throw new CloseConnectionException(outcome); // Helidon's way to end it
   }
 
   /** Reading from or writing to somebody who has gone, or who was silent for too long. */
@@ -220,5 +234,6 @@ public final class Server implements AutoCloseable {
   public void close() {
     draining = true;
     web.stop();
+    connections.close();
   }
 }

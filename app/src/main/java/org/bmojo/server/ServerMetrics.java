@@ -70,6 +70,12 @@ final class ServerMetrics {
           500,
           1000);
 
+  private final Connections connections;
+
+  ServerMetrics(Connections connections) {
+    this.connections = connections;
+  }
+
   /**
    * A request has been answered.
    *
@@ -131,6 +137,13 @@ final class ServerMetrics {
     one(out, "bmojo_state_bytes", "gauge", "Native memory of the batch.", engine.stateBytes());
     var memory = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage();
     one(out, "bmojo_heap_bytes", "gauge", "Java heap in use.", memory.getUsed());
+    one(out, "bmojo_connections", "gauge", "Connections that are open.", connections.open());
+    one(
+        out,
+        "bmojo_connections_turned_out_total",
+        "counter",
+        "Silent connections that had to make room for others.",
+        connections.turnedOut());
     if (library != null) stored(out, library);
     return out.toString();
   }

@@ -83,6 +83,11 @@ public record ServerSettings(
         host, port, keys, name, sessions, bytes, connections, patience, heartbeat);
   }
 
+  /** The same for another number of connections. */
+  public ServerSettings withConnections(int most) {
+    return new ServerSettings(host, port, keys, name, sessions, body, most, patience, heartbeat);
+  }
+
   /** The same with other times. */
   public ServerSettings withTimes(Duration silence, Duration beat) {
     return new ServerSettings(host, port, keys, name, sessions, body, connections, silence, beat);

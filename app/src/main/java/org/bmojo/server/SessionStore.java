@@ -35,6 +35,11 @@ final class SessionStore {
   SessionStore(Path folder, MemoryFile format) {
     this.folder = folder;
     this.format = format;
+    makeFolder();
+  }
+
+  /** Again where somebody has deleted it meanwhile. */
+  private void makeFolder() {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
@@ -88,6 +93,7 @@ final class SessionStore {
   }
 
   private void requireRoom(Path file) {
+    makeFolder();
     if (Files.exists(file) || names().size() < MOST) return;
     throw ApiError.conflict("There are " + MOST + " sessions, as many as may be. Delete some.");
   }
@@ -156,6 +162,7 @@ final class SessionStore {
 
   /** All, by name. */
   List<String> names() {
+    if (!Files.exists(folder)) return List.of();
     try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(f -> f.getFileName().toString())

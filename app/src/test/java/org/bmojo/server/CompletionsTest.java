@@ -202,6 +202,22 @@ class CompletionsTest {
     error(served.post(COMPLETIONS, ""), 400);
   }
 
+  /** Longer than a sequence may be, though not than a body: refused before a slot is taken. */
+  @Test
+  void promptsThatAreTooLongAreRefused() throws Exception {
+    String letters = "a".repeat(100_001), ids = "1,".repeat(100_000) + "1";
+    for (String prompt : new String[] {"\"" + letters + "\"", "[" + ids + "]"}) {
+      JsonNode error = error(served.post(COMPLETIONS, "{\"prompt\":" + prompt + "}"), 400);
+      assertThat(error.get("message").stringValue()).contains("at most 100000");
+    }
+    String chat = "{\"messages\":[{\"role\":\"user\",\"content\":\"" + letters + "\"}]}";
+    error(served.post(CHAT, chat), 400);
+    error(served.post("/v1/sessions", "{\"input\":\"" + letters + "\"}"), 400);
+    String large = "{\"prompt\":\"" + "a".repeat(9 << 20) + "\"}";
+    error(served.post(COMPLETIONS, large), 413);
+    assertThat(served.engine.status().promptTokens()).isLessThan(100_000);
+  }
+
   @Test
   void otherModelsAreNotHere() throws Exception {
     JsonNode error = error(served.post(COMPLETIONS, "{\"model\":\"gpt\",\"prompt\":\"a\"}"), 404);

@@ -12,6 +12,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.DoublePredicate;
 import org.bmojo.chat.ChatTemplate;
 import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.LanguageModel;
@@ -45,9 +46,14 @@ final class Served implements AutoCloseable {
   }
 
   Served(ServerSettings settings, EngineSettings limits) {
+    this(settings, limits, LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1));
+  }
+
+  /** With a model, which is closed with the rest. */
+  Served(ServerSettings settings, EngineSettings limits, LanguageModel model) {
     keys = settings.keys();
     library = null;
-    model = LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 1);
+    this.model = model;
     engine = new Engine(model, limits);
     server = new Server(settings, engine, new ByteTokenizer(), ChatTemplate.plain());
   }
@@ -111,6 +117,21 @@ final class Served implements AutoCloseable {
     assertThat(error.propertyNames()).containsExactlyInAnyOrder("message", "type", "param", "code");
     assertThat(error.get("message").stringValue()).isNotBlank();
     return error;
+  }
+
+  /** A number of {@code /metrics}; 0 where there is none yet. */
+  double metric(String name) throws IOException, InterruptedException {
+    return get("/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+        .sum();
+  }
+
+  /** Waits until a metric has a value; whoever waits in vain is told by the test's own limit. */
+  void awaitMetric(String name, DoublePredicate value) throws IOException, InterruptedException {
+    while (!value.test(metric(name))) Thread.sleep(20);
   }
 
   @Override

@@ -9,12 +9,13 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import org.bmojo.model.LanguageModel;
+import org.bmojo.model.SmallPresets;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 class SessionsTest {
@@ -140,30 +141,68 @@ class SessionsTest {
     assertThat(text("{'prompt': 'a', 'max_tokens': 3}")).isNotNull();
   }
 
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "..",
-        "%2e%2e",
-        "..%2f..%2fetc%2fpasswd",
-        "a%00b",
-        "A",
-        "a.b",
-        ".hidden",
-        "-a",
-        "%C3%A9",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-      })
-  void namesReachNothingElse(String name) throws Exception {
-    for (String path : new String[] {"", "/memory", "/attention", "/file"}) {
-      HttpResponse<String> response = served.get("/v1/sessions/" + name + path);
-      assertThat(response.statusCode()).as(name + path).isIn(400, 404);
-      error(response, response.statusCode());
+  @Test
+  void filesCutOffOrAddedToAreRefused() throws Exception {
+    served.ask("/v1/sessions", "{'input': 'Hello', 'id': 'good'}");
+    byte[] bytes = file("good");
+    int whole = bytes.length;
+    for (int length : new int[] {0, 7, 8, 23, 24, 25, 1000, whole - 1, whole + 1, 2 * whole}) {
+      error(put("part", Arrays.copyOf(bytes, length)), 400);
     }
-    HttpResponse<String> put = put(name, new byte[] {1});
-    error(put, put.statusCode());
-    try (var files = Files.walk(folder)) {
-      assertThat(files.filter(Files::isRegularFile)).isEmpty();
+    assertNothingIsStoredAs("part");
+  }
+
+  @Test
+  void memoriesOfOtherModelsAreRefused() throws Exception {
+    Path elsewhere = folder.resolve("elsewhere");
+    byte[] foreign;
+    try (Served other =
+        new Served(
+            ServerSettings.local(0, "other", elsewhere),
+            Served.LIMITS,
+            LanguageModel.create(SmallPresets.named("bmojo-tiny", 257), 2))) {
+      other.ask("/v1/sessions", "{'input': 'Hello', 'id': 'theirs'}");
+      foreign = Files.readAllBytes(elsewhere.resolve("session-theirs.bm"));
     }
+    String message = error(put("theirs", foreign), 400).get("message").stringValue();
+    assertThat(message).contains("made by model", "expected one of this model");
+    assertNothingIsStoredAs("theirs");
+    // Even where it was put into the folder by hand.
+    Files.write(folder.resolve("sessions/session-theirs.bm"), foreign);
+    for (String path : new String[] {"/memory", "/attention"}) {
+      error(served.get("/v1/sessions/theirs" + path), 400);
+    }
+    error(served.post("/v1/completions", "{\"prompt\":\"a\",\"session\":\"theirs\"}"), 400);
+    error(served.post("/v1/sessions", "{\"input\":\"a\",\"from\":\"theirs\"}"), 400);
+    assertThat(text("{'prompt': 'a', 'max_tokens': 3}")).isNotNull();
+  }
+
+  @Test
+  void filesLargerThanAnyMemoryAreRefused() throws Exception {
+    error(put("large", new byte[20 << 20]), 413);
+    assertNothingIsStoredAs("large");
+  }
+
+  private byte[] file(String name) throws Exception {
+    return Files.readAllBytes(folder.resolve("sessions/session-" + name + ".bm"));
+  }
+
+  private void assertNothingIsStoredAs(String name) throws Exception {
+    error(served.get("/v1/sessions/" + name), 404);
+    try (var files = Files.walk(folder.resolve("sessions"))) {
+      assertThat(files.map(f -> f.getFileName().toString())).noneMatch(f -> f.contains(name));
+    }
+  }
+
+  @Test
+  void aFolderThatWasDeletedIsMadeAgain() throws Exception {
+    served.ask("/v1/sessions", "{'input': 'Hello', 'id': 'first'}");
+    Files.delete(folder.resolve("sessions/session-first.bm"));
+    Files.delete(folder.resolve("sessions"));
+    assertThat(served.get("/v1/sessions").statusCode()).isEqualTo(200);
+    error(served.get("/v1/sessions/first/memory"), 404);
+    error(served.post("/v1/sessions/first/fork", ""), 404);
+    served.ask("/v1/sessions", "{'input': 'Hello', 'id': 'second'}");
+    assertThat(folder.resolve("sessions/session-second.bm")).exists();
   }
 }

@@ -12,6 +12,7 @@ import org.bmojo.bench.train.TrainAgreement;
 import org.bmojo.bench.train.TrainLab;
 import org.bmojo.error.BadInput;
 import org.bmojo.model.Recompute;
+import org.bmojo.text.TokenCount;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -147,17 +148,9 @@ public final class Main implements Runnable {
 
     @Override
     public Integer call() {
-      List<Long> lengths = contexts.stream().map(Decode::tokens).toList();
+      List<Long> lengths = contexts.stream().map(c -> (long) TokenCount.parse(c)).toList();
       TokenLab.run(size, batches, lengths, prefill, parts, families);
       return ExitCode.OK;
-    }
-
-    private static Long tokens(String text) {
-      if (!text.matches("[1-9]\\d{0,8}[KM]?")) {
-        throw new BadInput("context " + text, "expected tokens, such as 1K or 1M", "Correct it");
-      }
-      long unit = text.endsWith("K") ? 1024 : text.endsWith("M") ? 1 << 20 : 1;
-      return unit * Long.parseLong(text.replaceAll("[KM]", ""));
     }
   }
 

@@ -102,6 +102,11 @@ public final class Generation implements AutoCloseable {
     return ending != null || ahead != null;
   }
 
+  /** How many tokens wait to be read. */
+  public int unread() {
+    return events.size();
+  }
+
   /** Reads all tokens that are left; then how it ended. */
   public Ending await() throws InterruptedException {
     while (ending == null) next();

@@ -53,6 +53,11 @@ public final class TextGeneration implements AutoCloseable {
     return finished || generation.arrives(within);
   }
 
+  /** How many tokens wait to be read. */
+  public int unread() {
+    return generation.unread();
+  }
+
   /** Reads what is left; then how it ended. */
   public Ending await() throws InterruptedException {
     return generation.await();

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class ResidentMemoryTest {
   private static final int TOKENS = Integer.getInteger("bmojo.test.tokens", 20_000);
+  private static final int[] MARKS = {1_000, 10_000, 100_000, 250_000};
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final long SLACK = 32 << 20; // what the Java heap takes when it pleases
 
@@ -31,15 +32,9 @@ class ResidentMemoryTest {
     try (LanguageModel model = TinyModels.model(config, 1, ScalarType.Float);
         ModelState state = model.newState(1)) {
       model.pack(Format.BF16);
-      decode(model, state, TOKENS / 2);
-      System.gc();
-      long before = resident(), pointers = Pointer.totalCount();
-      decode(model, state, TOKENS - TOKENS / 2);
-      System.gc();
-      long after = resident();
-      System.out.printf(
-          "%s: %,d KB resident after %,d tokens, %,d KB after %,d%n",
-          name, before >> 10, TOKENS / 2, after >> 10, TOKENS);
+      for (int mark : MARKS) if (mark < TOKENS / 2) decodeTo(mark, model, state, name);
+      long before = decodeTo(TOKENS / 2, model, state, name), pointers = Pointer.totalCount();
+      long after = decodeTo(TOKENS, model, state, name);
       assertThat(after - before).isLessThan(SLACK);
       // A tensor a token would show here long before it does there.
       assertThat(Pointer.totalCount() - pointers).isLessThan(TOKENS / 100);
@@ -47,12 +42,18 @@ class ResidentMemoryTest {
     }
   }
 
-  private static void decode(LanguageModel model, ModelState state, int count) {
-    for (int t = 0; t < count; t++) {
+  /** Decodes until {@code mark} tokens are read; prints and returns the bytes resident then. */
+  private static long decodeTo(int mark, LanguageModel model, ModelState state, String name)
+      throws IOException {
+    for (long t = state.position(); t < mark; t++) {
       try (Scope _ = new Scope()) {
-        model.step(Ids.tensor(new int[] {t % TinyModels.VOCABULARY}), state);
+        model.step(Ids.tensor(new int[] {(int) (t % TinyModels.VOCABULARY)}), state);
       }
     }
+    System.gc();
+    long resident = resident();
+    System.out.printf("%s: %,d KB resident after %,d tokens%n", name, resident >> 10, mark);
+    return resident;
   }
 
   private static long resident() throws IOException {

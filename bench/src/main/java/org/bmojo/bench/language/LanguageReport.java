@@ -18,6 +18,7 @@ import org.bmojo.eval.LmScore;
 import org.bmojo.io.AtomicFile;
 import org.bmojo.io.FileTrouble;
 import org.bmojo.report.Chart;
+import org.bmojo.text.TokenCount;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -144,7 +145,7 @@ public final class LanguageReport {
     List<Chart.Line> lines = new ArrayList<>();
     List<List<String>> rows = new ArrayList<>();
     List<String> header = new ArrayList<>(List.of("model", "texts"));
-    for (int[] r : RANGES) header.add(tokens(r[0]) + "–" + tokens(r[1]));
+    for (int[] r : RANGES) header.add(TokenCount.format(r[0]) + "–" + TokenCount.format(r[1]));
     rows.add(header);
     List<RunResult> all = new ArrayList<>(families());
     runs.values().stream().filter(r -> r.name().endsWith("-8k")).forEach(all::add);
@@ -225,7 +226,7 @@ public final class LanguageReport {
       if (found.isEmpty()) continue;
       List<List<String>> rows = new ArrayList<>();
       List<String> header = new ArrayList<>(List.of("model"));
-      lengths.forEach(l -> header.add(tokens(l)));
+      lengths.forEach(l -> header.add(TokenCount.format(l)));
       rows.add(header);
       List<Chart.Line> lines = new ArrayList<>();
       found.forEach((name, means) -> {
@@ -258,11 +259,6 @@ public final class LanguageReport {
               number(r.score("long.jsonl", "stream", "all", "bitsPerByte"))));
     }
     if (rows.size() > 1) page.fill("ablations", Marked.table(rows));
-  }
-
-  private static String tokens(int n) {
-    if (n >= K * K) return n / (K * K) + "M";
-    return n >= K ? n / K + "K" : String.valueOf(n);
   }
 
   private static String number(@Nullable Double value) {

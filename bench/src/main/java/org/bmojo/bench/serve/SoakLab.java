@@ -25,6 +25,7 @@ import org.bmojo.serve.Generation.Reason;
 import org.bmojo.server.Server;
 import org.bmojo.server.ServerSettings;
 import org.bmojo.text.ByteTokenizer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
@@ -87,6 +88,7 @@ public final class SoakLab {
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       SoakClient alone = new SoakClient(http, port);
       for (SoakRequest request : pool) expected.add(alone.ask(request, Manner.READS).text());
+      long resident = resident();
       EngineStatus before = engine.status();
       long begin = System.nanoTime(), end = begin + length.toNanos();
       List<Future<?>> clients = new ArrayList<>();
@@ -103,8 +105,17 @@ public final class SoakLab {
       System.out.printf(
           "slots: %s; the engine ended %d requests because their clients had left%n",
           freed ? "all free again" : "NOT all free", cancelled);
+      System.out.printf(
+          "resident memory: %,d MB at the start, %,d MB at the end%n",
+          resident >> 20, resident() >> 20);
       return freed && tally.isClean();
     }
+  }
+
+  /** Bytes, after what nobody needs was let go. */
+  private static long resident() {
+    System.gc();
+    return Pointer.physicalBytes();
   }
 
   private static long cancelled(EngineStatus status) {

@@ -39,8 +39,8 @@ final class SoakTally {
   synchronized void print(int streams, double seconds, long tokens) {
     firsts.sort(null);
     System.out.printf(
-        "%d streams, %.0f s: %d answered, %d left in the midst, %d wrong, %d failed%n",
-        streams, seconds, answered, left, wrong, failed);
+        "%d streams, %.0f s, %d requests: %d failed, %d mixed up, %d aborted by their clients%n",
+        streams, seconds, answered + left + failed, failed, wrong, left);
     System.out.printf(
         "first token: p50 %.0f ms, p99 %.0f ms; %.0f tokens/s%n",
         millis(0.50), millis(0.99), tokens / seconds);
