@@ -24,6 +24,7 @@ import org.bmojo.kernels.cuda.CudaRotary;
 import org.bmojo.kernels.cuda.CudaRowLinear;
 import org.bmojo.kernels.cuda.CudaSelectiveScan;
 import org.bmojo.kernels.cuda.CudaSetGather;
+import org.bmojo.kernels.cuda.CudaSsd;
 import org.bmojo.kernels.cuda.CudaSwiGlu;
 import org.bmojo.kernels.cuda.CudaTokenStep;
 import org.bmojo.kernels.op.AdamW;
@@ -165,7 +166,7 @@ public record Kernels(
             new CudaSwiGlu(),
             new CudaLinearCrossEntropy(),
             new CudaAdamW(),
-            REFERENCE.ssd,
+            new CudaSsd(REFERENCE.ssd),
             REFERENCE.gatedDelta,
             REFERENCE.gatedRidge,
             REFERENCE.packedLinear,
