@@ -15,6 +15,7 @@ import org.bmojo.kernels.cpu.CpuSwiGlu;
 import org.bmojo.kernels.cuda.CudaAdamW;
 import org.bmojo.kernels.cuda.CudaCausalConv;
 import org.bmojo.kernels.cuda.CudaEideticSelect;
+import org.bmojo.kernels.cuda.CudaGatedDelta;
 import org.bmojo.kernels.cuda.CudaInnovationScore;
 import org.bmojo.kernels.cuda.CudaLinearCrossEntropy;
 import org.bmojo.kernels.cuda.CudaMemoryAttention;
@@ -167,7 +168,7 @@ public record Kernels(
             new CudaLinearCrossEntropy(),
             new CudaAdamW(),
             new CudaSsd(REFERENCE.ssd),
-            REFERENCE.gatedDelta,
+            new CudaGatedDelta(REFERENCE.gatedDelta),
             REFERENCE.gatedRidge,
             REFERENCE.packedLinear,
             new CudaRowLinear(),

@@ -69,14 +69,13 @@ public final class CudaSsd implements Ssd {
       } else {
         dv = scan.out(values, ends, dInitial);
       }
-      Parts queries = new Parts(d, call.v, call.k, false, true);
-      Dotted dq = scan.dotted(queries, call.q, starts, ends);
+      Dotted dq = scan.dotted(new Parts(d, call.v, call.k, false, true), call.q, starts, ends);
       Dotted dk = scan.dotted(new Parts(call.v, d, call.q, true, true), call.k, ends, null);
       return new Gradients(
           scope.keep(dq.out()),
           scope.keep(dk.out()),
           scope.keep(dv),
-          scope.keep(scan.decays(queries, dq, dk)),
+          scope.keep(scan.decays(call.v, dq.dots(), dk.dots(), dq.anchors())),
           scope.keep(dInitial));
     }
   }
@@ -139,11 +138,11 @@ public final class CudaSsd implements Ssd {
       heads = v.size(2);
       rows = q.size(3);
       columns = v.size(3);
-      scan = new HeadScan(g, door.beginOrNull(in.begin()));
+      scan = new HeadScan(g, door.beginOrNull(in.begin()), false);
     }
 
     boolean served() {
-      return HeadScan.serves(v, rows, columns);
+      return HeadScan.serves(v, rows, columns, false);
     }
 
     /** Room for one, (B, H, N, P). */

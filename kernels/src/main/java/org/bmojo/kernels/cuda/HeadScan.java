@@ -28,24 +28,35 @@ final class HeadScan {
   private final int span;
   private final long segments;
 
-  /** With decays g (B, T, H) and documents begin (B, T). */
-  HeadScan(Tensor g, @Nullable Tensor begin) {
+  /**
+   * With decays g (B, T, H) and documents begin (B, T).
+   *
+   * @param whole whether every sequence shall be one segment
+   */
+  HeadScan(Tensor g, @Nullable Tensor begin, boolean whole) {
     this.g = g;
     this.begin = begin;
     batch = g.size(0);
     tokens = g.size(1);
     heads = g.size(2);
     long chunks = (tokens + CHUNK - 1) / CHUNK;
-    long wanted = 2L * Device.of(g).multiprocessors() / (batch * heads);
-    span = (int) Math.max(1, chunks / Math.max(1, Math.min(wanted, chunks / LEAST)));
+    long wanted = 2L * Device.of(g).multiprocessors() / Math.max(1, batch * heads);
+    long most = whole ? 1 : Math.max(1, Math.min(wanted, chunks / LEAST));
+    span = (int) Math.max(1, (chunks + most - 1) / most);
     segments = (chunks + span - 1) / span;
   }
 
-  /** Whether states with so many rows and columns find room on this device. */
-  static boolean serves(Tensor like, long rows, long columns) {
+  /**
+   * Whether states with so many rows and columns find room on this device.
+   *
+   * @param fine whether queries and keys are float32
+   */
+  static boolean serves(Tensor like, long rows, long columns, boolean fine) {
     if (Math.max(rows, columns) > MOST) return false;
-    int most = Math.max(shared(like, rows, columns, true, 1), shared(like, columns, rows, true, 1));
-    return most <= Device.of(like).shared();
+    int planes = fine ? 2 : 1;
+    Room there = new Room(like, rows, columns, planes, planes, 2);
+    Room back = new Room(like, columns, rows, planes, planes, 2);
+    return Math.max(there.bytes(1), back.bytes(1)) <= Device.of(like).shared() - Room.DECAYS;
   }
 
   /** Whether sequences are more than one segment. */
@@ -56,18 +67,39 @@ final class HeadScan {
   /**
    * Who plays which part in a walk.
    *
-   * @param queries (B, T, H, keys), as keys
+   * @param queries with values.size(3) for their length, as keys
    * @param values (B, T, H, values)
    * @param reversed whether time runs backwards
    * @param transposed whether states, which lie as (keys, values) else, lie as (values, keys)
    */
-  record Parts(Tensor queries, Tensor keys, Tensor values, boolean reversed, boolean transposed) {
+  record Parts(
+      Operand queries, Operand keys, Tensor values, boolean reversed, boolean transposed) {
+    Parts(Tensor queries, Tensor keys, Tensor values, boolean reversed, boolean transposed) {
+      this(new Operand(queries, null), new Operand(keys, null), values, reversed, transposed);
+    }
+
     long keyLength() {
-      return keys.size(3);
+      return keys.of.size(3);
     }
 
     long valueLength() {
       return values.size(3);
+    }
+  }
+
+  /**
+   * Queries or keys.
+   *
+   * @param of (B, T, H, keys)
+   * @param rates (B, T, H) what they are multiplied by, float32 both; null: nothing, and activations
+   */
+  record Operand(Tensor of, @Nullable Tensor rates) {
+    int planes() {
+      return rates == null ? 1 : 2;
+    }
+
+    int fine() {
+      return rates == null ? 0 : 1;
     }
   }
 
@@ -94,7 +126,7 @@ final class HeadScan {
     Tensor written = Floats.empty(g, segments, batch, heads, rows, columns);
     Tensor starts = Floats.empty(g, Shapes.of(written)), wholes = floats(segments);
     Tensor last = Floats.empty(g, batch, heads, rows, columns);
-    launch(parts, Want.STATES, null, null, null, null, written, null, null, wholes);
+    launch(parts, Want.STATES, null, null, null, null, null, written, null, null, wholes);
     program(parts)
         .kernel("head_chain")
         .launch(
@@ -118,7 +150,7 @@ final class HeadScan {
    */
   Tensor out(Parts parts, @Nullable Tensor starts, @Nullable Tensor ends) {
     Tensor out = empty(parts.values, Shapes.of(parts.values));
-    launch(parts, Want.OUTPUT, null, starts, out, null, ends, null, null, null);
+    launch(parts, Want.OUTPUT, null, null, starts, out, null, ends, null, null, null);
     return out;
   }
 
@@ -129,45 +161,78 @@ final class HeadScan {
    * @param against as starts: what the last states of segments are dotted with; null is zero
    */
   Dotted dotted(Parts parts, Tensor along, @Nullable Tensor starts, @Nullable Tensor against) {
-    long shares = shares(parts);
     Tensor out = empty(parts.values, Shapes.of(parts.values));
-    Tensor dots = Floats.empty(g, shares, batch, heads, tokens), anchors = floats(shares * segments);
-    launch(parts, Want.DOTS, along, starts, out, dots, null, against, anchors, null);
+    return dotted(parts, Want.DOTS, out, null, along, starts, against);
+  }
+
+  /**
+   * The same, of what tokens tell others.
+   *
+   * @param out (B, T, H, values) of the values' type or float32, where {@code more}, float32, is
+   *     added; may be the same
+   */
+  Dotted others(
+      Parts parts, Tensor out, @Nullable Tensor more, Tensor along, @Nullable Tensor starts) {
+    return dotted(parts, Want.OTHERS, out, more, along, starts, null);
+  }
+
+  /** As {@link #dotted}, into {@code out} of the values' type or float32. */
+  Dotted dotted(
+      Parts parts,
+      Want want,
+      Tensor out,
+      @Nullable Tensor more,
+      Tensor along,
+      @Nullable Tensor starts,
+      @Nullable Tensor against) {
+    long shares = shares(parts);
+    Tensor dots = Floats.empty(g, shares, batch, heads, tokens);
+    Tensor anchors = floats(shares * segments);
+    launch(parts, want, along, more, starts, out, dots, null, against, anchors, null);
     return new Dotted(out, dots, anchors);
   }
 
-  /** The gradient of g, (B, T, H), from what queries read and what keys wrote. */
-  Tensor decays(Parts parts, Dotted reads, Dotted writes) {
+  /**
+   * The gradient of g, (B, T, H).
+   *
+   * @param reads dots (shares, B, H, T) of what is read with those that read it
+   * @param writes the same of what is written
+   * @param anchors of last states with their gradients
+   */
+  Tensor decays(Tensor like, Tensor reads, Tensor writes, Tensor anchors) {
     Tensor dg = empty(g, Shapes.of(g));
-    program(parts)
+    Program.of(like, "head_states", "ELEMENT=" + Program.type(like))
         .kernel("head_decays")
         .launch(
             new Grid(segments, batch * heads, 1, 256, 0),
-            reads.dots,
-            writes.dots,
-            reads.anchors,
+            reads,
+            writes,
+            anchors,
             g,
             begin,
             dg,
-            (int) reads.dots.size(0),
-            (int) writes.dots.size(0),
-            (int) reads.dots.size(0),
+            (int) reads.size(0),
+            (int) writes.size(0),
+            (int) (anchors.size(0) / segments),
             tokens,
             (int) heads,
             span * CHUNK);
     return dg;
   }
 
-  private enum Want {
+  /** States only; outputs; outputs dotted with something, with or without a token's own. */
+  enum Want {
     STATES,
     OUTPUT,
-    DOTS
+    DOTS,
+    OTHERS
   }
 
   private void launch(
       Parts parts,
       Want want,
       @Nullable Tensor along,
+      @Nullable Tensor more,
       @Nullable Tensor starts,
       @Nullable Tensor out,
       @Nullable Tensor dots,
@@ -175,36 +240,21 @@ final class HeadScan {
       @Nullable Tensor against,
       @Nullable Tensor anchors,
       @Nullable Tensor wholes) {
-    Tensor like = parts.values;
     long rows = parts.keyLength(), columns = parts.valueLength();
-    boolean fine = want == Want.DOTS;
-    // Two blocks on a multiprocessor are worth more than a tile ahead of time.
-    boolean narrow = like.scalar_type().intern() == ScalarType.BFloat16;
-    int half = Device.of(like).shared() / 2 - 4096;
-    int stages = narrow && shared(like, rows, columns, fine, 2) <= half ? 2 : 1;
-    Program.of(
-            like,
-            "ssd",
-            "ELEMENT=" + Program.type(like),
-            "KEY=" + rows,
-            "VALUE=" + columns,
-            "REVERSED=" + (parts.reversed ? 1 : 0),
-            "OUTPUT=" + (want == Want.STATES ? 0 : 1),
-            "DOTS=" + (fine ? 1 : 0),
-            "STAGES=" + stages,
-            "RESIDENT=" + (narrow ? 2 : 1))
-        .kernel("ssd_walk")
+    int read = want == Want.DOTS || want == Want.OTHERS ? 2 : 1;
+    Room room =
+        new Room(parts.values, rows, columns, parts.queries.planes(), parts.keys.planes(), read);
+    int stages = room.stages();
+    walk(parts, want, out, stages)
         .launch(
-            new Grid(
-                shares(parts),
-                segments,
-                batch * heads,
-                THREADS,
-                shared(like, rows, columns, fine, stages)),
-            parts.queries,
-            parts.keys,
+            new Grid(shares(parts), segments, batch * heads, THREADS, room.bytes(stages)),
+            parts.queries.of,
+            parts.queries.rates,
+            parts.keys.of,
+            parts.keys.rates,
             parts.values,
             along,
+            more,
             g,
             begin,
             starts,
@@ -221,13 +271,76 @@ final class HeadScan {
             span);
   }
 
-  /** Shared memory of a block of the walk, as {@code ssd.cu} lays it out. */
-  private static int shared(Tensor like, long rows, long columns, boolean fine, int stages) {
-    boolean narrow = like.scalar_type().intern() == ScalarType.BFloat16;
-    long planes = narrow ? 1 : 3, read = narrow ? fine ? 2 : 1 : 3;
-    long key = (rows + 31) / 32 * 32, pitch = (columns > 32 ? 64 : 32) + 8;
-    long stage = planes * CHUNK * (2 * (key + 8) + pitch);
-    return (int) (2 * (stages * stage + read * key * pitch));
+  private static Kernel walk(Parts parts, Want want, @Nullable Tensor out, int stages) {
+    boolean dots = want == Want.DOTS || want == Want.OTHERS;
+    boolean fine = out != null && out.element_size() > parts.values.element_size();
+    return Program.of(
+            parts.values,
+            "ssd",
+            "ELEMENT=" + Program.type(parts.values),
+            "KEY=" + parts.keyLength(),
+            "VALUE=" + parts.valueLength(),
+            "REVERSED=" + (parts.reversed ? 1 : 0),
+            "OUTPUT=" + (want == Want.STATES ? 0 : 1),
+            "DOTS=" + (dots ? 1 : 0),
+            "SELF=" + (want == Want.OTHERS ? 0 : 1),
+            "FINE_QUERIES=" + parts.queries.fine(),
+            "FINE_KEYS=" + parts.keys.fine(),
+            "FINE_OUT=" + (fine ? 1 : 0),
+            "STAGES=" + stages,
+            "RESIDENT=" + Room.resident(parts.values))
+        .kernel("ssd_walk");
+  }
+
+  /**
+   * Shared memory of a block that walks, as the sources lay it out.
+   *
+   * @param like activations
+   * @param rows of the state, the keys' length
+   * @param columns of the state, the values' length
+   * @param queries planes where activations are bfloat16; where they are float32 all are three
+   * @param keys as queries
+   * @param state as queries
+   */
+  record Room(Tensor like, long rows, long columns, int queries, int keys, int state) {
+    /** What is not asked for at the launch. */
+    static final int DECAYS = 3 << 10;
+
+    private static boolean narrow(Tensor like) {
+      return like.scalar_type().intern() == ScalarType.BFloat16;
+    }
+
+    /** Blocks on a multiprocessor. */
+    static int resident(Tensor like) {
+      return narrow(like) ? 2 : 1;
+    }
+
+    int bytes(int stages) {
+      return bytes(stages, 0);
+    }
+
+    /** With so many tiles of values besides. */
+    int bytes(int stages, int more) {
+      boolean narrow = narrow(like);
+      long values = pitch() * CHUNK, wide = (rows + 31) / 32 * 32;
+      long stage = (narrow ? queries + keys : 6) * CHUNK * (wide + 8) + (narrow ? 1 : 3) * values;
+      long planes = (narrow ? state : 3) * wide * pitch() + (narrow ? 2L : 3L) * more * values;
+      return (int) (2 * (stages * stage + planes));
+    }
+
+    private long pitch() {
+      return (columns > 32 ? 64 : 32) + 8;
+    }
+
+    /** Two, unless a second block on a multiprocessor would have to go for it. */
+    int stages() {
+      return stages(0);
+    }
+
+    int stages(int more) {
+      int half = Device.of(like).shared() / 2 - DECAYS;
+      return narrow(like) && bytes(2, more) <= half ? 2 : 1;
+    }
   }
 
   private static long shares(Parts parts) {

@@ -102,3 +102,38 @@ extern "C" __global__ void ssd_step(
   for (int w = 1; w < 8; w++) sum += parts[w][lane];
   y[head * values + column] = narrow<T>(sum);
 }
+
+// The same of the gated delta rule; β (B, H).
+extern "C" __global__ void delta_step(
+    const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
+    const float* __restrict__ beta, const float* __restrict__ g, float* __restrict__ state,
+    T* __restrict__ y, int keys, int values) {
+  __shared__ float parts[8][32], written[32];
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * 32 + lane;
+  long head = blockIdx.y;
+  bool real = column < values;
+  float left = expf(g[head]), sum = 0.f;
+  float* own = state + head * keys * values + column;
+  EACH_OF(4) for (int n = warp; n < keys; n += 8)
+    if (real) sum += wide(k[head * keys + n]) * own[(long)n * values];
+  parts[warp][lane] = sum;
+  __syncthreads();
+  if (warp == 0) {
+    for (int w = 1; w < 8; w++) sum += parts[w][lane];
+    written[lane] = real ? beta[head] * (wide(v[head * values + column]) - left * sum) : 0.f;
+  }
+  __syncthreads();
+  sum = 0.f;
+  EACH_OF(4) for (int n = warp; n < keys; n += 8) {
+    if (!real) break;
+    float* at = own + (long)n * values;
+    float s = left * *at + wide(k[head * keys + n]) * written[lane];
+    *at = s;
+    sum += wide(q[head * keys + n]) * s;
+  }
+  parts[warp][lane] = sum;
+  __syncthreads();
+  if (warp > 0 || !real) return;
+  for (int w = 1; w < 8; w++) sum += parts[w][lane];
+  y[head * values + column] = narrow<T>(sum);
+}
