@@ -15,6 +15,7 @@ import org.bmojo.kernels.cpu.CpuSwiGlu;
 import org.bmojo.kernels.cuda.CudaAdamW;
 import org.bmojo.kernels.cuda.CudaCausalConv;
 import org.bmojo.kernels.cuda.CudaEideticSelect;
+import org.bmojo.kernels.cuda.CudaGatedDelta;
 import org.bmojo.kernels.cuda.CudaInnovationScore;
 import org.bmojo.kernels.cuda.CudaLinearCrossEntropy;
 import org.bmojo.kernels.cuda.CudaMemoryAttention;
@@ -24,6 +25,7 @@ import org.bmojo.kernels.cuda.CudaRotary;
 import org.bmojo.kernels.cuda.CudaRowLinear;
 import org.bmojo.kernels.cuda.CudaSelectiveScan;
 import org.bmojo.kernels.cuda.CudaSetGather;
+import org.bmojo.kernels.cuda.CudaSsd;
 import org.bmojo.kernels.cuda.CudaSwiGlu;
 import org.bmojo.kernels.cuda.CudaTokenStep;
 import org.bmojo.kernels.op.AdamW;
@@ -165,8 +167,8 @@ public record Kernels(
             new CudaSwiGlu(),
             new CudaLinearCrossEntropy(),
             new CudaAdamW(),
-            REFERENCE.ssd,
-            REFERENCE.gatedDelta,
+            new CudaSsd(REFERENCE.ssd),
+            new CudaGatedDelta(REFERENCE.gatedDelta),
             REFERENCE.gatedRidge,
             REFERENCE.packedLinear,
             new CudaRowLinear(),

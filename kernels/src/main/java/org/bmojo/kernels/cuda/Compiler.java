@@ -45,6 +45,7 @@ final class Compiler {
           "common.cuh",
           "matrix.cuh",
           "attention.cuh",
+          "head_scan.cuh",
           "selective_scan.cuh",
           "best_tokens.cuh",
           "pipeline.cuh",

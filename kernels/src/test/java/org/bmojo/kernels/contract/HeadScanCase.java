@@ -58,6 +58,17 @@ record HeadScanCase(
         new HeadScanCase(type, 2, 130, 2, 7, 3, true, true));
   }
 
+  /** Of the lengths that matrix products are made for, whole and torn. */
+  static Stream<HeadScanCase> large(ScalarType type) {
+    return Stream.of(
+        new HeadScanCase(type, 1, 130, 2, 128, 64, true),
+        new HeadScanCase(type, 2, 63, 1, 16, 16, true),
+        new HeadScanCase(type, 1, 64, 3, 64, 128, false),
+        new HeadScanCase(type, 1, 70, 1, 96, 40, true),
+        new HeadScanCase(type, 1, 1100, 1, 16, 64, true),
+        new HeadScanCase(type, 3, 207, 1, 64, 72, true, true));
+  }
+
   long sum() {
     return batch * tokens * (states + values);
   }

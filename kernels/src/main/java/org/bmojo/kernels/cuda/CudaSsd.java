@@ -1,0 +1,153 @@
+package org.bmojo.kernels.cuda;
+
+import static org.bmojo.kernels.torch.Tensors.empty;
+
+import org.bmojo.kernels.cuda.HeadScan.Dotted;
+import org.bmojo.kernels.cuda.HeadScan.Parts;
+import org.bmojo.kernels.cuda.HeadScan.States;
+import org.bmojo.kernels.cuda.Kernel.Grid;
+import org.bmojo.kernels.op.Ssd;
+import org.bmojo.kernels.torch.Scope;
+import org.bmojo.kernels.torch.Shapes;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code ssd.cu}. Checkpoints are the states that segments of a sequence begin with, none where
+ * there is but one: backward walks forward again from there. States too large for its registers are
+ * left to another room.
+ */
+public final class CudaSsd implements Ssd {
+  private static final String OP = "ssd";
+
+  private final Ssd otherwise;
+
+  /** With {@code otherwise} for states of more than 128 rows or columns. */
+  public CudaSsd(Ssd otherwise) {
+    this.otherwise = otherwise;
+  }
+
+  @Override
+  public Output forward(Inputs in, boolean forBackward) {
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in);
+      if (!call.served()) return kept(scope, otherwise.forward(in, forBackward));
+      Parts parts = new Parts(call.q, call.k, call.v, false, false);
+      if (!call.scan.segmented()) {
+        Tensor last = call.state();
+        Tensor y = call.scan.out(parts, call.initial, last);
+        return new Output(scope.keep(y), scope.keep(last), null);
+      }
+      States states = call.scan.states(parts, call.initial);
+      Tensor y = call.scan.out(parts, states.starts(), null);
+      Tensor starts = forBackward ? scope.keep(states.starts()) : null;
+      return new Output(scope.keep(y), scope.keep(states.last()), starts);
+    }
+  }
+
+  @Override
+  public Gradients backward(
+      Inputs in, @Nullable Tensor checkpoints, Tensor dy, @Nullable Tensor dLast) {
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in);
+      if (!call.served()) return kept(scope, otherwise.backward(in, checkpoints, dy, dLast));
+      HeadScan scan = call.scan;
+      if (scan.segmented() && checkpoints == null) {
+        throw new IllegalStateException("forward was told no backward follows");
+      }
+      Tensor d = call.door.activation("dy", dy);
+      Tensor starts = scan.segmented() ? checkpoints : call.initial;
+      Tensor ends = call.door.stateOrNull("dLast", dLast);
+      Parts values = new Parts(call.k, call.q, d, true, false);
+      Tensor dInitial = call.state(), dv;
+      if (scan.segmented()) {
+        States states = scan.states(values, ends);
+        ends = states.starts();
+        dInitial = states.last();
+        dv = scan.out(values, ends, null);
+      } else {
+        dv = scan.out(values, ends, dInitial);
+      }
+      Dotted dq = scan.dotted(new Parts(d, call.v, call.k, false, true), call.q, starts, ends);
+      Dotted dk = scan.dotted(new Parts(call.v, d, call.q, true, true), call.k, ends, null);
+      return new Gradients(
+          scope.keep(dq.out()),
+          scope.keep(dk.out()),
+          scope.keep(dv),
+          scope.keep(scan.decays(call.v, dq.dots(), dk.dots(), dq.anchors())),
+          scope.keep(dInitial));
+    }
+  }
+
+  @Override
+  public Tensor step(Inputs in, Tensor state) {
+    try (Scope scope = new Scope()) {
+      Call call = new Call(in);
+      Shapes.expect(OP, "state", state, call.batch, call.heads, call.rows, call.columns);
+      Tensor y = empty(call.v, Shapes.of(call.v));
+      Program.of(call.v, "head_states", "ELEMENT=" + Program.type(call.v))
+          .kernel("ssd_step")
+          .launch(
+              new Grid((call.columns + 31) / 32, call.batch * call.heads, 1, 256, 0),
+              call.q,
+              call.k,
+              call.v,
+              call.g,
+              call.door.mutable("state", state, ScalarType.Float),
+              y,
+              (int) call.rows,
+              (int) call.columns);
+      return scope.keep(y);
+    }
+  }
+
+  private static Output kept(Scope scope, Output out) {
+    Tensor checkpoints = out.checkpoints();
+    return new Output(
+        scope.keep(out.y()),
+        scope.keep(out.last()),
+        checkpoints == null ? null : scope.keep(checkpoints));
+  }
+
+  private static Gradients kept(Scope scope, Gradients d) {
+    return new Gradients(
+        scope.keep(d.q()),
+        scope.keep(d.k()),
+        scope.keep(d.v()),
+        scope.keep(d.g()),
+        scope.keep(d.initial()));
+  }
+
+  /** The inputs, checked and dense. */
+  private static final class Call {
+    final Door door;
+    final Tensor q, k, v, g;
+    final @Nullable Tensor initial;
+    final long batch, heads, rows, columns;
+    final HeadScan scan;
+
+    Call(Inputs in) {
+      door = new Door(OP, in.v());
+      q = door.activation("q", in.q());
+      k = door.activation("k", in.k());
+      v = door.activation("v", in.v());
+      g = door.state("g", in.g());
+      initial = door.stateOrNull("initial", in.initial());
+      batch = v.size(0);
+      heads = v.size(2);
+      rows = q.size(3);
+      columns = v.size(3);
+      scan = new HeadScan(g, door.beginOrNull(in.begin()), false);
+    }
+
+    boolean served() {
+      return HeadScan.serves(v, rows, columns, false);
+    }
+
+    /** Room for one, (B, H, N, P). */
+    Tensor state() {
+      return Floats.empty(g, batch, heads, rows, columns);
+    }
+  }
+}
