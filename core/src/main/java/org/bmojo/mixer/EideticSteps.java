@@ -36,19 +36,15 @@ public final class EideticSteps {
     long[] addresses() {
       EideticMemory.State kept = state.eidetic;
       if (kept == null) throw new IllegalStateException("no such memory");
-      InnovationScorer innovation = score.innovation;
-      ImportanceScorer importance = score.importance;
       @Nullable Tensor[] tensors = {
         x,
         y,
         kept.history == null ? null : kept.history.get(),
-        innovation == null ? null : innovation.down.weight().value(),
-        innovation == null ? null : innovation.up.weight().value(),
-        importance == null ? null : importance.weight.value(),
-        importance == null || importance.stateWeight == null
-            ? null
-            : importance.stateWeight.value(),
-        importance == null ? null : importance.bias.value(),
+        score.down,
+        score.up,
+        score.weight,
+        score.stateWeight,
+        score.bias,
         kept.recent.rows(),
         state.k.rows(),
         state.v.rows(),
@@ -67,35 +63,47 @@ public final class EideticSteps {
     }
   }
 
-  /** What a score is made of: one of the two, or their product. */
-  record Score(@Nullable InnovationScorer innovation, @Nullable ImportanceScorer importance) {
+  /**
+   * The weights of a score: of innovation, of importance, or of both where it is their product.
+   *
+   * @param down (r, d)
+   * @param up (d, r)
+   * @param weight (d)
+   * @param stateWeight (d)
+   * @param bias (1)
+   */
+  record Score(
+      @Nullable Tensor down,
+      @Nullable Tensor up,
+      @Nullable Tensor weight,
+      @Nullable Tensor stateWeight,
+      @Nullable Tensor bias) {
     static Score of(Scorer scorer) {
       return switch (scorer) {
-        case InnovationScorer innovation -> new Score(innovation, null);
-        case ImportanceScorer importance -> new Score(null, importance);
-        case CombinedScorer both -> new Score(both.innovation, both.importance);
+        case InnovationScorer innovation -> of(innovation, null);
+        case ImportanceScorer importance -> of(null, importance);
+        case CombinedScorer both -> of(both.innovation, both.importance);
         default -> throw new IllegalStateException("no kernel for this score");
       };
     }
 
-    /** One of the predictor's matrices. */
-    @Nullable Tensor predictor() {
-      return innovation == null ? null : innovation.down.weight().value(); // (r, d)
+    private static Score of(@Nullable InnovationScorer a, @Nullable ImportanceScorer b) {
+      return new Score(
+          a == null ? null : a.down.weight().value(),
+          a == null ? null : a.up.weight().value(),
+          b == null ? null : b.weight.value(),
+          b == null || b.stateWeight == null ? null : b.stateWeight.value(),
+          b == null ? null : b.bias.value());
     }
 
     int rank() {
-      Tensor down = predictor();
       return down == null ? 0 : (int) down.size(0);
-    }
-
-    @Nullable Tensor weight() {
-      return importance == null ? null : importance.weight.value();
     }
 
     boolean isLike(Score other) {
       return rank() == other.rank()
-          && type(predictor()) == type(other.predictor())
-          && type(weight()) == type(other.weight());
+          && type(down) == type(other.down)
+          && type(weight) == type(other.weight);
     }
 
     private static @Nullable ScalarType type(@Nullable Tensor t) {
@@ -154,8 +162,8 @@ public final class EideticSteps {
         new Eidetic(
             addresses,
             one.x,
-            one.score.predictor(),
-            one.score.weight(),
+            one.score.down,
+            one.score.weight,
             batch,
             (int) one.x.size(1),
             one.score.rank(),

@@ -71,10 +71,13 @@ abstract class DecoderContract {
             "bmojo, contextual",
             List.of(bmojo(mamba, contextual.startingAt(-2)), bmojo(odd, contextual)),
             true),
+        // Importance alone scores equal inputs equally: a first layer tells equal tokens apart.
         new Family(
-            "bmojo, importance", List.of(bmojo(mamba, important), bmojo(odd, important)), true),
+            "bmojo, importance",
+            List.of(state, bmojo(mamba, important), bmojo(odd, important)),
+            true),
         new Family("bmojo, combined", List.of(bmojo(mamba, combined), bmojo(odd, combined)), true),
-        new Family("importance, no state", List.of(kept, kept), true));
+        new Family("importance, no state", List.of(window, kept), true));
   }
 
   private static BlockConfig bmojo(MambaConfig mamba, @Nullable EideticConfig eidetic) {
