@@ -10,9 +10,15 @@ final class CudaSsdTest extends SsdContract {
     return CudaRooms.room();
   }
 
-  /** And the sizes that tiles are made for, whole and torn. */
+  /** And the sizes that tiles are made for, whole and torn, and a state too large for them. */
   @Override
   Stream<HeadScanCase> cases() {
-    return Stream.concat(super.cases(), room().types().stream().flatMap(HeadScanCase::large));
+    return Stream.concat(
+        super.cases(),
+        room().types().stream()
+            .flatMap(type ->
+                Stream.concat(
+                    HeadScanCase.large(type),
+                    Stream.of(new HeadScanCase(type, 1, 13, 1, 130, 4, true)))));
   }
 }
