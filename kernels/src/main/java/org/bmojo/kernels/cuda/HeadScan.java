@@ -67,7 +67,7 @@ final class HeadScan {
   /**
    * Who plays which part in a walk.
    *
-   * @param queries with values.size(3) for their length, as keys
+   * @param queries (B, T, H, keys) of {@link Door#rows}, as keys and values
    * @param values (B, T, H, values)
    * @param reversed whether time runs backwards
    * @param transposed whether states, which lie as (keys, values) else, lie as (values, keys)
@@ -264,6 +264,14 @@ final class HeadScan {
             against,
             anchors,
             wholes,
+            apart(parts.queries.of, 1),
+            apart(parts.queries.of, 2),
+            apart(parts.keys.of, 1),
+            apart(parts.keys.of, 2),
+            apart(parts.values, 1),
+            apart(parts.values, 2),
+            along == null ? 0 : apart(along, 1),
+            along == null ? 0 : apart(along, 2),
             (int) (parts.transposed ? 1 : columns),
             (int) (parts.transposed ? rows : 1),
             tokens,
@@ -271,6 +279,10 @@ final class HeadScan {
             (int) rows,
             (int) columns,
             span);
+  }
+
+  private static int apart(Tensor t, long axis) {
+    return Math.toIntExact(t.stride(axis));
   }
 
   private static Kernel walk(Parts parts, Want want, @Nullable Tensor out, Room room) {

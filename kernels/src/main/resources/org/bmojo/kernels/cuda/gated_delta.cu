@@ -322,7 +322,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_backward(
     __syncthreads();
     solve(x, inverses + (blockIdx.z * (long)walk.end + walk.end - 1 - step) * SQUARE, tile_x);
     store(written, walk, x, nullptr, first);
-    dot_rows(d_beta, walk, x, missing, first);
+    dot_rows(d_beta, walk, x, missing, (long)heads * value, value, first);
     times(x, strengths);
     store(dv, walk, x, nullptr, first);
     EACH for (int n = 0; n < TILES; n++)

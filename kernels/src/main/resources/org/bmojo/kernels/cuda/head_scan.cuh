@@ -199,6 +199,10 @@ struct Walk {
   }
   // A token's place among (B, T, H).
   __device__ long line(long token) const { return (sequence * tokens + token) * heads + head; }
+  // Where its row begins, in a tensor with so many elements from token to token and head to head.
+  __device__ long row(long token, long apart, long head_apart) const {
+    return (sequence * tokens + token) * apart + head * head_apart;
+  }
   // A state's, among (segments, B, H, …).
   __device__ long state() const {
     return ((long)blockIdx.y * gridDim.z + blockIdx.z) * key * value;
@@ -322,12 +326,13 @@ __device__ __forceinline__ void advance(
 // Σ out · along of the warp's 16 rows, over the columns of the block.
 template <typename S>
 __device__ __forceinline__ void dot_rows(
-    float* to, const Walk& walk, const float (&out)[TILES][4], const S* along, long first) {
+    float* to, const Walk& walk, const float (&out)[TILES][4], const S* along, long apart,
+    long head_apart, long first) {
   int lane = threadIdx.x % 32, own = threadIdx.x / 32 * 16;
   EACH for (int half = 0; half < 2; half++) {
     long token = first + own + lane / 4 + 8 * half;
     bool there = token < walk.tokens;
-    const S* row = along + walk.line(there ? token : first) * walk.value + walk.column;
+    const S* row = along + walk.row(there ? token : first, apart, head_apart) + walk.column;
     float sum = 0.f;
     EACH for (int n = 0; n < TILES; n++) {
       EACH for (int c = 0; c < 2; c++) {
