@@ -39,6 +39,8 @@ final class Experiments {
         new Optimizer(),
         new Selection(),
         new Loss(),
+        new HeadScanExperiment(false),
+        new HeadScanExperiment(true),
         new AttentionExperiment());
   }
 

@@ -55,9 +55,10 @@ public final class CudaGatedDelta implements GatedDelta {
           last,
           call.tokens,
           (int) call.heads,
+          (int) call.rows,
+          (int) call.columns,
           (int) call.chunks());
-      return new Output(
-          scope.keep(y), scope.keep(last), forBackward ? scope.keep(missing) : null);
+      return new Output(scope.keep(y), scope.keep(last), forBackward ? scope.keep(missing) : null);
     }
   }
 
@@ -92,6 +93,8 @@ public final class CudaGatedDelta implements GatedDelta {
           dInitial,
           call.tokens,
           (int) call.heads,
+          (int) call.rows,
+          (int) call.columns,
           (int) call.chunks());
       Reads reads = new Reads(call, new Operand(missing, call.strength), du, d, ends);
       return new Gradients(
@@ -191,7 +194,7 @@ public final class CudaGatedDelta implements GatedDelta {
       k = door.activation("k", in.k());
       v = door.activation("v", in.v());
       g = door.state("g", in.g());
-      strength = door.activation("beta", in.beta()).to(ScalarType.Float);
+      strength = door.weight("beta", in.beta()).to(ScalarType.Float);
       initial = door.stateOrNull("initial", in.initial());
       begin = door.beginOrNull(in.begin());
       batch = v.size(0);
@@ -234,8 +237,9 @@ public final class CudaGatedDelta implements GatedDelta {
           v,
           "gated_delta",
           "ELEMENT=" + Program.type(v),
-          "KEY=" + rows,
-          "VALUE=" + columns,
+          "KEYS_TO=" + room().keysTo(),
+          "COLUMNS=" + room().columnsOfBlock(),
+          "ALIGNED=" + room().aligned(),
           "REVERSED=" + (reversed ? 1 : 0),
           "STAGES=" + room().stages(1),
           "RESIDENT=" + Room.resident(v));
@@ -244,8 +248,8 @@ public final class CudaGatedDelta implements GatedDelta {
     /** (B, H, chunks, 64, 64) */
     Tensor inverses(boolean reversed) {
       Tensor inverses = Floats.empty(g, batch, heads, chunks(), CHUNK, CHUNK);
-      long wide = (rows + 31) / 32 * 32, planes = v.element_size() == 2 ? 1 : 3;
-      int shared = (int) (4 * CHUNK * (CHUNK + 4) + 2 * planes * CHUNK * (wide + 8));
+      long planes = v.element_size() == 2 ? 1 : 3, pitch = room().keysTo() + 8;
+      int shared = (int) (4 * CHUNK * (CHUNK + 4) + 2 * planes * CHUNK * pitch);
       program(reversed)
           .kernel("delta_inverses")
           .launch(
@@ -256,7 +260,8 @@ public final class CudaGatedDelta implements GatedDelta {
               begin,
               inverses,
               tokens,
-              (int) heads);
+              (int) heads,
+              (int) rows);
       return inverses;
     }
 

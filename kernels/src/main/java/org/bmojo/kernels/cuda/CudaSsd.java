@@ -56,7 +56,7 @@ public final class CudaSsd implements Ssd {
       if (scan.segmented() && checkpoints == null) {
         throw new IllegalStateException("forward was told no backward follows");
       }
-      Tensor d = call.door.activation("dy", dy);
+      Tensor d = call.door.rows("dy", dy);
       Tensor starts = scan.segmented() ? checkpoints : call.initial;
       Tensor ends = call.door.stateOrNull("dLast", dLast);
       Parts values = new Parts(call.k, call.q, d, true, false);
@@ -90,9 +90,9 @@ public final class CudaSsd implements Ssd {
           .kernel("ssd_step")
           .launch(
               new Grid((call.columns + 31) / 32, call.batch * call.heads, 1, 256, 0),
-              call.q,
-              call.k,
-              call.v,
+              call.q.contiguous(),
+              call.k.contiguous(),
+              call.v.contiguous(),
               call.g,
               call.door.mutable("state", state, ScalarType.Float),
               y,
@@ -119,7 +119,7 @@ public final class CudaSsd implements Ssd {
         scope.keep(d.initial()));
   }
 
-  /** The inputs, checked and dense. */
+  /** The inputs, checked. */
   private static final class Call {
     final Door door;
     final Tensor q, k, v, g;
@@ -129,9 +129,9 @@ public final class CudaSsd implements Ssd {
 
     Call(Inputs in) {
       door = new Door(OP, in.v());
-      q = door.activation("q", in.q());
-      k = door.activation("k", in.k());
-      v = door.activation("v", in.v());
+      q = door.rows("q", in.q());
+      k = door.rows("k", in.k());
+      v = door.rows("v", in.v());
       g = door.state("g", in.g());
       initial = door.stateOrNull("initial", in.initial());
       batch = v.size(0);

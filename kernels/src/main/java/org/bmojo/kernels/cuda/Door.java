@@ -40,6 +40,18 @@ record Door(String operation, Tensor like) {
     return dense(name, t, like.scalar_type().intern());
   }
 
+  /**
+   * An activation (B, T, H, …) whose rows may lie apart, or be shared by heads; made dense only
+   * where 16 bytes of a row could not be read at once.
+   */
+  Tensor rows(String name, Tensor t) {
+    if (t.is_contiguous() || t.dim() != 4 || t.stride(3) != 1) return activation(name, t);
+    boolean even = t.size(0) == 1 || t.stride(0) == t.size(1) * t.stride(1);
+    boolean whole =
+        t.stride(1) % 8 == 0 && t.stride(2) % 8 == 0 && t.data_ptr().address() % 16 == 0;
+    return even && whole ? checked(name, t, like.scalar_type().intern()) : activation(name, t);
+  }
+
   /** A weight: float32 or bfloat16 whatever the activations are. */
   Tensor weight(String name, Tensor t) {
     ScalarType type = t.scalar_type().intern();
@@ -82,6 +94,11 @@ record Door(String operation, Tensor like) {
   }
 
   private Tensor dense(String name, Tensor t, ScalarType type) {
+    Tensor known = checked(name, t, type);
+    return known.is_contiguous() ? known : known.contiguous();
+  }
+
+  private Tensor checked(String name, Tensor t, ScalarType type) {
     Shapes.sameDevice(operation, name, t, like);
     if (t.scalar_type().intern() != type) {
       throw new BadInput(
@@ -89,6 +106,6 @@ record Door(String operation, Tensor like) {
           "the cuda room expects " + type,
           "convert " + name);
     }
-    return t.is_contiguous() ? t : t.contiguous();
+    return t;
   }
 }

@@ -67,13 +67,12 @@ final class HeadScan {
   /**
    * Who plays which part in a walk.
    *
-   * @param queries with values.size(3) for their length, as keys
+   * @param queries (B, T, H, keys) of {@link Door#rows}, as keys and values
    * @param values (B, T, H, values)
    * @param reversed whether time runs backwards
    * @param transposed whether states, which lie as (keys, values) else, lie as (values, keys)
    */
-  record Parts(
-      Operand queries, Operand keys, Tensor values, boolean reversed, boolean transposed) {
+  record Parts(Operand queries, Operand keys, Tensor values, boolean reversed, boolean transposed) {
     Parts(Tensor queries, Tensor keys, Tensor values, boolean reversed, boolean transposed) {
       this(new Operand(queries, null), new Operand(keys, null), values, reversed, transposed);
     }
@@ -91,7 +90,8 @@ final class HeadScan {
    * Queries or keys.
    *
    * @param of (B, T, H, keys)
-   * @param rates (B, T, H) what they are multiplied by, float32 both; null: nothing, and activations
+   * @param rates (B, T, H) what they are multiplied by, float32 both; null: nothing, and
+   *     activations
    */
   record Operand(Tensor of, @Nullable Tensor rates) {
     int planes() {
@@ -245,7 +245,7 @@ final class HeadScan {
     Room room =
         new Room(parts.values, rows, columns, parts.queries.planes(), parts.keys.planes(), read);
     int stages = room.stages();
-    walk(parts, want, out, stages)
+    walk(parts, want, out, room)
         .launch(
             new Grid(shares(parts), segments, batch * heads, THREADS, room.bytes(stages)),
             parts.queries.of,
@@ -264,22 +264,37 @@ final class HeadScan {
             against,
             anchors,
             wholes,
+            apart(parts.queries.of, 1),
+            apart(parts.queries.of, 2),
+            apart(parts.keys.of, 1),
+            apart(parts.keys.of, 2),
+            apart(parts.values, 1),
+            apart(parts.values, 2),
+            along == null ? 0 : apart(along, 1),
+            along == null ? 0 : apart(along, 2),
             (int) (parts.transposed ? 1 : columns),
             (int) (parts.transposed ? rows : 1),
             tokens,
             (int) heads,
+            (int) rows,
+            (int) columns,
             span);
   }
 
-  private static Kernel walk(Parts parts, Want want, @Nullable Tensor out, int stages) {
+  private static int apart(Tensor t, long axis) {
+    return Math.toIntExact(t.stride(axis));
+  }
+
+  private static Kernel walk(Parts parts, Want want, @Nullable Tensor out, Room room) {
     boolean dots = want == Want.DOTS || want == Want.OTHERS;
     boolean fine = out != null && out.element_size() > parts.values.element_size();
     return Program.of(
             parts.values,
             "ssd",
             "ELEMENT=" + Program.type(parts.values),
-            "KEY=" + parts.keyLength(),
-            "VALUE=" + parts.valueLength(),
+            "KEYS_TO=" + room.keysTo(),
+            "COLUMNS=" + room.columnsOfBlock(),
+            "ALIGNED=" + room.aligned(),
             "REVERSED=" + (parts.reversed ? 1 : 0),
             "OUTPUT=" + (want == Want.STATES ? 0 : 1),
             "DOTS=" + (dots ? 1 : 0),
@@ -287,7 +302,7 @@ final class HeadScan {
             "FINE_QUERIES=" + parts.queries.fine(),
             "FINE_KEYS=" + parts.keys.fine(),
             "FINE_OUT=" + (fine ? 1 : 0),
-            "STAGES=" + stages,
+            "STAGES=" + room.stages(),
             "RESIDENT=" + Room.resident(parts.values))
         .kernel("ssd_walk");
   }
@@ -322,14 +337,26 @@ final class HeadScan {
     /** With so many tiles of values besides. */
     int bytes(int stages, int more) {
       boolean narrow = narrow(like);
-      long values = pitch() * CHUNK, wide = (rows + 31) / 32 * 32;
+      long values = pitch() * CHUNK, wide = keysTo();
       long stage = (narrow ? queries + keys : 6) * CHUNK * (wide + 8) + (narrow ? 1 : 3) * values;
       long planes = (narrow ? state : 3) * wide * pitch() + (narrow ? 2L : 3L) * more * values;
       return (int) (2 * (stages * stage + planes));
     }
 
+    long keysTo() {
+      return (rows + 31) / 32 * 32;
+    }
+
+    int columnsOfBlock() {
+      return columns > 32 ? 64 : 32;
+    }
+
+    int aligned() {
+      return rows % 8 == 0 && columns % 8 == 0 ? 1 : 0;
+    }
+
     private long pitch() {
-      return (columns > 32 ? 64 : 32) + 8;
+      return columnsOfBlock() + 8;
     }
 
     /** Two, unless a second block on a multiprocessor would have to go for it. */

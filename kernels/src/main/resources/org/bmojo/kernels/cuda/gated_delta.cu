@@ -13,7 +13,9 @@
 // Constants: REVERSED 0 for the forward kernels, 1 for the backward ones; STAGES, RESIDENT.
 //
 // Floor, (8, 2048, 24 heads, N 128, P 64), bfloat16: forward reads q, k twice, v and writes y and m,
-// 500 MB, and an inverse of 100 MB twice: 0.23 ms at 3 TB/s; 59 GFLOP, 0.20 ms at 300 TFLOP/s.
+// 500 MB, and an inverse of 100 MB twice: 0.23 ms at 3 TB/s; 59 GFLOP, 0.20 ms at 300 TFLOP/s. Backward
+// with its four walks moves 3.1 GB, half of it float32 between them, and computes 270 GFLOP: 1.0 and
+// 0.9 ms.
 #include "common.cuh"
 #include "head_scan.cuh"
 
@@ -21,7 +23,8 @@ constexpr int STAGE = 2 * PLANES * KEYS + PLANES * VALUES;  // two of queries' l
 constexpr int SQUARE = CHUNK * CHUNK, ROW = CHUNK + 4;
 
 // 16 × 16 of an inverse, or of its transpose, as a left operand.
-__device__ __forceinline__ void left_of_inverse(Block<FINE>& a, const float* inverse, int row, int column) {
+__device__ __forceinline__ void left_of_inverse(
+    Block<FINE>& a, const float* inverse, int row, int column) {
   int lane = threadIdx.x % 32;
   EACH for (int part = 0; part < 4; part++) {
     int i = row + lane / 4 + part % 2 * 8, j = column + lane % 4 * 2 + part / 2 * 8;
@@ -74,17 +77,17 @@ struct Tiles {
   const Walk& walk;
   bf16* stages;
 
-  // queries and keys (B, T, H, KEY), values (B, T, H, VALUE)
+  // queries and keys (B, T, H, key), values (B, T, H, value)
   __device__ void fetch(int step, const T* queries, const T* keys, const T* values) {
     long first = walk.first(step), line = walk.line(first);
     int rows = (int)min((long)CHUNK, walk.tokens - first), heads = walk.heads;
     bf16* to = stages + step % STAGES * STAGE;
-    long stride = (long)heads * KEY;
-    stage<PLANES, WIDE_KEY>(to, queries + line * KEY, stride, rows, KEY, nullptr, heads);
+    long stride = (long)heads * walk.key;
+    stage<PLANES, KEYS_TO>(to, queries + line * walk.key, stride, rows, walk.key, nullptr, heads);
     to += PLANES * KEYS;
-    stage<PLANES, WIDE_KEY>(to, keys + line * KEY, stride, rows, KEY, nullptr, heads);
-    stage<PLANES, COLUMNS>(to + PLANES * KEYS, values + line * VALUE + walk.column,
-                           (long)heads * VALUE, rows, walk.columns, nullptr, heads);
+    stage<PLANES, KEYS_TO>(to, keys + line * walk.key, stride, rows, walk.key, nullptr, heads);
+    stage<PLANES, COLUMNS>(to + PLANES * KEYS, values + line * walk.value + walk.column,
+                           (long)heads * walk.value, rows, walk.columns, nullptr, heads);
   }
 
   __device__ void fetch_decays(double (&rates)[2], int step, const float* g, const int* begin) {
@@ -113,7 +116,7 @@ __device__ __forceinline__ void times(float (&x)[TILES][4], const float (&by)[2]
 // backward. β (B, T, H).
 extern "C" __global__ void __launch_bounds__(THREADS) delta_inverses(
     const T* __restrict__ k, const float* __restrict__ beta, const float* __restrict__ g,
-    const int* __restrict__ begin, float* __restrict__ inverses, long tokens, int heads) {
+    const int* __restrict__ begin, float* __restrict__ inverses, long tokens, int heads, int key) {
   extern __shared__ __align__(16) char memory[];
   float* system = (float*)memory;  // CHUNK rows, ROW apart
   bf16* keys = (bf16*)(system + CHUNK * ROW);
@@ -123,7 +126,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_inverses(
   long sequence = blockIdx.y / heads, first = (long)blockIdx.x * CHUNK;
   long line = (sequence * tokens + first) * heads + head;
   int rows = (int)min((long)CHUNK, tokens - first);
-  stage<PLANES, WIDE_KEY>(keys, k + line * KEY, (long)heads * KEY, rows, KEY, nullptr, heads);
+  stage<PLANES, KEYS_TO>(keys, k + line * key, (long)heads * key, rows, key, nullptr, heads);
   if (threadIdx.x < 32) {
     double rate[2];
     EACH for (int i = 0; i < 2; i++)
@@ -138,16 +141,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_inverses(
   Block<PLANES> query[BLOCKS];
   EACH for (int b = 0; b < BLOCKS; b++)
     left_planes<PLANES, KEY_PITCH>(query[b], keys + own * KEY_PITCH + 16 * b, KEYS);
-  for (int key = 0; key <= own; key += 16) {
+  for (int from = 0; from <= own; from += 16) {
     float p[2][4] = {};
     EACH for (int b = 0; b < BLOCKS; b++) {
       Block<PLANES> right;
-      right_of_rows_planes<PLANES, KEY_PITCH>(right, keys + key * KEY_PITCH + 16 * b, KEYS);
+      right_of_rows_planes<PLANES, KEY_PITCH>(right, keys + from * KEY_PITCH + 16 * b, KEYS);
       multiply_planes(p[0], p[1], query[b], right);
     }
     EACH for (int n = 0; n < 2; n++) {
       EACH for (int c = 0; c < 4; c++) {
-        int i = own + lane / 4 + c / 2 * 8, j = key + 8 * n + lane % 4 * 2 + c % 2;
+        int i = own + lane / 4 + c / 2 * 8, j = from + 8 * n + lane % 4 * 2 + c % 2;
         float left_over = j < i ? decays.between(i, j) * rates[REVERSED ? i : j] : 0.f;
         system[i * ROW + j] = p[n][c] * left_over;
       }
@@ -173,26 +176,27 @@ extern "C" __global__ void __launch_bounds__(THREADS) delta_inverses(
   }
 }
 
-// Grid of both: shares of the values' columns, 1, heads of sequences. States (B, H, KEY, VALUE).
+// Grid of both: shares of the values' columns, 1, heads of sequences. States (B, H, key, value).
 #if !REVERSED
 
-// y and missing (B, T, H, VALUE); initial null: zero.
+// y and missing (B, T, H, value); initial null: zero.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_forward(
     const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
     const float* __restrict__ beta, const float* __restrict__ g, const int* __restrict__ begin,
     const float* __restrict__ inverses, const float* __restrict__ initial, T* __restrict__ y,
-    float* __restrict__ missing, float* __restrict__ last, long tokens, int heads, int span) {
+    float* __restrict__ missing, float* __restrict__ last, long tokens, int heads, int key,
+    int value, int span) {
   extern __shared__ __align__(16) char memory[];
   bf16 *stages = (bf16*)memory, *shared_state = stages + STAGES * STAGE;
   bf16* tile_x = shared_state + FINE * STATE;
   __shared__ Decays decays[2];
-  const Walk walk(tokens, heads, span);
+  const Walk walk(tokens, heads, key, value, span);
   Tiles tiles{walk, stages};
   int warp = threadIdx.x / 32, own = warp * 16, lane = threadIdx.x % 32;
   float state[OWN][TILES][4];
   each_of_state(state, [&](float& s, int row, int column) {
-    bool real = row < KEY && column < walk.columns && initial;
-    s = real ? initial[walk.state() + (long)row * VALUE + walk.column + column] : 0.f;
+    bool real = row < key && column < walk.columns && initial;
+    s = real ? initial[walk.state() + (long)row * value + walk.column + column] : 0.f;
   });
   share<FINE>(shared_state, state);
   double rates[2];
@@ -215,10 +219,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_forward(
 
     float x[TILES][4] = {}, same[2][4];
     {
-      Block<PLANES> key[BLOCKS];
+      Block<PLANES> asked[BLOCKS];
       EACH for (int b = 0; b < BLOCKS; b++)
-        left_planes<PLANES, KEY_PITCH>(key[b], keys + own * KEY_PITCH + 16 * b, KEYS);
-      recall<FINE>(x, key, shared_state);
+        left_planes<PLANES, KEY_PITCH>(asked[b], keys + own * KEY_PITCH + 16 * b, KEYS);
+      recall<FINE>(x, asked, shared_state);
     }
     scale(x, left_over.from_start);
     EACH for (int n = 0; n < TILES; n++) {
@@ -258,31 +262,32 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_forward(
     if (more) share<FINE>(shared_state, state);
   }
   each_of_state(state, [&](float& s, int row, int column) {
-    if (row < KEY && column < walk.columns)
-      last[walk.state() + (long)row * VALUE + walk.column + column] = s;
+    if (row < key && column < walk.columns)
+      last[walk.state() + (long)row * value + walk.column + column] = s;
   });
 }
 
 #else
 
-// written (B, T, H, VALUE): du; dv the same times β; d_beta (shares, B, H, T).
+// written (B, T, H, value): du; dv the same times β; d_beta (shares, B, H, T).
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_backward(
     const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ dy,
     const float* __restrict__ beta, const float* __restrict__ g, const int* __restrict__ begin,
     const float* __restrict__ inverses, const float* __restrict__ missing,
     const float* __restrict__ d_last, T* __restrict__ dv, float* __restrict__ written,
-    float* __restrict__ d_beta, float* __restrict__ d_initial, long tokens, int heads, int span) {
+    float* __restrict__ d_beta, float* __restrict__ d_initial, long tokens, int heads, int key,
+    int value, int span) {
   extern __shared__ __align__(16) char memory[];
   bf16 *stages = (bf16*)memory, *shared_state = stages + STAGES * STAGE;
   bf16* tile_x = shared_state + FINE * STATE;
   __shared__ Decays decays[2];
-  const Walk walk(tokens, heads, span);
+  const Walk walk(tokens, heads, key, value, span);
   Tiles tiles{walk, stages};
   int warp = threadIdx.x / 32, own = warp * 16;
   float state[OWN][TILES][4];
   each_of_state(state, [&](float& s, int row, int column) {
-    bool real = row < KEY && column < walk.columns && d_last;
-    s = real ? d_last[walk.state() + (long)row * VALUE + walk.column + column] : 0.f;
+    bool real = row < key && column < walk.columns && d_last;
+    s = real ? d_last[walk.state() + (long)row * value + walk.column + column] : 0.f;
   });
   share<FINE>(shared_state, state);
   double rates[2];
@@ -306,18 +311,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_backward(
 
     float x[TILES][4] = {}, same[2][4];
     {
-      Block<PLANES> key[BLOCKS];
+      Block<PLANES> asked[BLOCKS];
       EACH for (int b = 0; b < BLOCKS; b++)
-        left_planes<PLANES, KEY_PITCH>(key[b], keys + own * KEY_PITCH + 16 * b, KEYS);
-      recall<FINE>(x, key, shared_state);
+        left_planes<PLANES, KEY_PITCH>(asked[b], keys + own * KEY_PITCH + 16 * b, KEYS);
+      recall<FINE>(x, asked, shared_state);
       scale(x, left_over.to_end);
-      attend<false, FINE, PLANES, PLANES>(x, same, key, queries, slopes, left_over);
+      attend<false, FINE, PLANES, PLANES>(x, same, asked, queries, slopes, left_over);
     }
     spread(tile_x, x);
     __syncthreads();
     solve(x, inverses + (blockIdx.z * (long)walk.end + walk.end - 1 - step) * SQUARE, tile_x);
     store(written, walk, x, nullptr, first);
-    dot_rows(d_beta, walk, x, missing, first);
+    dot_rows(d_beta, walk, x, missing, (long)heads * value, value, first);
     times(x, strengths);
     store(dv, walk, x, nullptr, first);
     EACH for (int n = 0; n < TILES; n++)
@@ -334,8 +339,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) delta_backward(
     if (more) share<FINE>(shared_state, state);
   }
   each_of_state(state, [&](float& s, int row, int column) {
-    if (row < KEY && column < walk.columns)
-      d_initial[walk.state() + (long)row * VALUE + walk.column + column] = s;
+    if (row < key && column < walk.columns)
+      d_initial[walk.state() + (long)row * value + walk.column + column] = s;
   });
 }
 

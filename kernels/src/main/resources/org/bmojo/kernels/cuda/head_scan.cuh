@@ -3,11 +3,12 @@
 //   S_i = exp(g_i) · S_{i−1} + key_i value_iᵀ      out_i = S_iᵀ query_i,
 //
 // in chunks of 64 tokens: products of matrices inside a chunk, one state from chunk to chunk.
-// Included after common.cuh. Constants: ELEMENT type of activations, KEY and VALUE lengths, REVERSED
-// where time runs backwards: then a token reads what later ones write.
+// Included after common.cuh. Constants: ELEMENT type of activations, KEYS_TO the length of keys rounded
+// up to 32, COLUMNS of the values that a block takes, 32 or 64, ALIGNED 1 where both lengths are
+// multiples of 8, REVERSED where time runs backwards: then a token reads what later ones write.
 //
-// A block walks through the chunks of a segment of one sequence, with one head and 64 columns of the
-// values; its four warps own 16 tokens each of a chunk, and as many rows each of the state, which stays
+// A block walks through the chunks of a segment of one sequence, with one head and some columns of
+// the values; its four warps own 16 tokens each of a chunk, and as many rows each of the state, which stays
 // in their registers.
 //
 // Operands are sums of planes of bfloat16, each the rounding error of those before it: one plane is
@@ -21,10 +22,8 @@ using T = ELEMENT;
 constexpr int CHUNK = ROWS;                                // tokens
 constexpr int PLANES = sizeof(T) == 2 ? 1 : 3;             // of an activation
 constexpr int FINE = PLANES == 1 ? 2 : 3;                  // of what shall keep a float's digits
-constexpr int WIDE_KEY = (KEY + 31) / 32 * 32, KEY_PITCH = WIDE_KEY + 8;
-constexpr int COLUMNS = VALUE > 32 ? 64 : 32, PITCH = COLUMNS + 8;  // of a block's share of values
-constexpr int KEYS = CHUNK * KEY_PITCH, VALUES = CHUNK * PITCH;     // elements of a tile's plane
-constexpr bool ALIGNED = KEY % 8 == 0 && VALUE % 8 == 0;
+constexpr int KEY_PITCH = KEYS_TO + 8, PITCH = COLUMNS + 8;
+constexpr int KEYS = CHUNK * KEY_PITCH, VALUES = CHUNK * PITCH;  // elements of a tile's plane
 
 __device__ __forceinline__ float low(unsigned both) { return __uint_as_float(both << 16); }
 __device__ __forceinline__ float high(unsigned both) { return __uint_as_float(both & 0xffff0000u); }
@@ -173,21 +172,23 @@ __device__ __forceinline__ void decay(Decays& to, double first, double second) {
   if (lane == 0) to.whole = exp2f((float)whole);
 }
 
-constexpr int STATE = WIDE_KEY * PITCH;               // elements of a plane of the state
-constexpr int TILES = COLUMNS / 8, BLOCKS = WIDE_KEY / 16;
+constexpr int STATE = KEYS_TO * PITCH;               // elements of a plane of the state
+constexpr int TILES = COLUMNS / 8, BLOCKS = KEYS_TO / 16;
 constexpr int OWN = (BLOCKS + WARPS - 1) / WARPS;     // blocks of 16 rows of the state, of a warp
 constexpr int STEP = 32;                              // keys at a time
 
 // Where a block walks.
 struct Walk {
   long tokens, sequence;
-  int heads, head, column, columns, chunk, end;  // the chunks of the segment
+  int heads, key, value;                   // how many, and lengths
+  int head, column, columns, chunk, end;   // the block's own; the chunks of the segment
 
-  __device__ Walk(long tokens, int heads, int span) : tokens(tokens), heads(heads) {
+  __device__ Walk(long tokens, int heads, int key, int value, int span)
+      : tokens(tokens), heads(heads), key(key), value(value) {
     sequence = blockIdx.z / heads;
     head = blockIdx.z % heads;
     column = blockIdx.x * COLUMNS;
-    columns = min(COLUMNS, VALUE - column);
+    columns = min(COLUMNS, value - column);
     chunk = blockIdx.y * span;
     end = min(chunk + span, (int)((tokens + CHUNK - 1) / CHUNK));
   }
@@ -198,8 +199,14 @@ struct Walk {
   }
   // A token's place among (B, T, H).
   __device__ long line(long token) const { return (sequence * tokens + token) * heads + head; }
+  // Where its row begins, in a tensor with so many elements from token to token and head to head.
+  __device__ long row(long token, long apart, long head_apart) const {
+    return (sequence * tokens + token) * apart + head * head_apart;
+  }
   // A state's, among (segments, B, H, …).
-  __device__ long state() const { return ((long)blockIdx.y * gridDim.z + blockIdx.z) * KEY * VALUE; }
+  __device__ long state() const {
+    return ((long)blockIdx.y * gridDim.z + blockIdx.z) * key * value;
+  }
 };
 
 // Runs f(value, row, column) over what a lane holds of the state.
@@ -319,12 +326,13 @@ __device__ __forceinline__ void advance(
 // Σ out · along of the warp's 16 rows, over the columns of the block.
 template <typename S>
 __device__ __forceinline__ void dot_rows(
-    float* to, const Walk& walk, const float (&out)[TILES][4], const S* along, long first) {
+    float* to, const Walk& walk, const float (&out)[TILES][4], const S* along, long apart,
+    long head_apart, long first) {
   int lane = threadIdx.x % 32, own = threadIdx.x / 32 * 16;
   EACH for (int half = 0; half < 2; half++) {
     long token = first + own + lane / 4 + 8 * half;
     bool there = token < walk.tokens;
-    const S* row = along + walk.line(there ? token : first) * VALUE + walk.column;
+    const S* row = along + walk.row(there ? token : first, apart, head_apart) + walk.column;
     float sum = 0.f;
     EACH for (int n = 0; n < TILES; n++) {
       EACH for (int c = 0; c < 2; c++) {
@@ -346,7 +354,7 @@ __device__ __forceinline__ void store(
   each_row(out, [&](int half, int column, float (&x)[8]) {
     long token = first + own + lane / 4 + 8 * half;
     if (token >= walk.tokens || column >= walk.columns) return;
-    long at = walk.line(token) * VALUE + walk.column + column;
+    long at = walk.line(token) * walk.value + walk.column + column;
     EACH for (int j = 0; j < 8; j++)
       if (more && column + j < walk.columns) x[j] += more[at + j];
     if (ALIGNED) write<8>(to + at, x);

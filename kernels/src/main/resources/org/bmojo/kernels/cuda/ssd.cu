@@ -34,29 +34,34 @@ using Out = Operand<FINE_OUT>::Type;
 constexpr int READ = PLANES == 3 ? 3 : DOTS ? 2 : 1;  // planes of weights and of the state that is read
 constexpr int QUERY = FINE_QUERIES ? FINE : PLANES, OF_KEYS = FINE_KEYS ? FINE : PLANES;
 constexpr int STAGE = (QUERY + OF_KEYS) * KEYS + PLANES * VALUES;
-// Grid: shares of the values' columns, segments, heads of sequences. Queries and keys (B, T, H, KEY)
-// and what they are multiplied by (B, T, H), null for one; only fine ones have it. Values, along, more,
-// which is added to the output, and out (B, T, H, VALUE), dots (shares, B, H, T). States (segments, B, H, …) lie with
-// `across` elements from row to row and `down` from column to column: those that segments begin
-// with (null: nothing) and end with (null: not wanted), and those that the ends are dotted with (null:
-// zero) to give anchors (shares, segments, B, H). wholes (segments, B, H): what is left of a state
-// after the segment, only where there is no output.
+// Grid: shares of the values' columns, segments, heads of sequences. Queries and keys (B, T, H, key)
+// and what they are multiplied by (B, T, H), null for one; only fine ones have it. Values, along,
+// more, which is added to the output (null: nothing), and out (B, T, H, value), dots (shares, B, H, T).
+// What is only read may have any distance from token to token and from head to head, 0 for heads that
+// share: then all but one of them find it in the cache.
+// States (segments, B, H, …) lie with `across` elements from row to row and `down` from column to
+// column: those that segments begin with (null: nothing) and end with (null: not wanted), and those
+// that the ends are dotted with (null: zero) to give anchors (shares, segments, B, H). wholes
+// (segments, B, H): what is left of a state after the segment, only where there is no output.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ssd_walk(
     const Query* __restrict__ queries, const float* __restrict__ query_rates,
     const Key* __restrict__ keys, const float* __restrict__ key_rates,
-    const T* __restrict__ values, const T* __restrict__ along, const float* more_out, const float* __restrict__ g, const int* __restrict__ begin,
-    const float* __restrict__ starts, Out* out, float* __restrict__ dots,
-    float* __restrict__ ends, const float* __restrict__ against, float* __restrict__ anchors,
-    float* __restrict__ wholes, int across, int down, long tokens, int heads, int span) {
+    const T* __restrict__ values, const T* __restrict__ along, const float* more_out,
+    const float* __restrict__ g, const int* __restrict__ begin, const float* __restrict__ starts,
+    Out* out, float* __restrict__ dots, float* __restrict__ ends,
+    const float* __restrict__ against, float* __restrict__ anchors, float* __restrict__ wholes,
+    int query_apart, int query_head, int key_apart, int key_head, int value_apart, int value_head,
+    int along_apart, int along_head, int across, int down, long tokens, int heads, int key,
+    int value, int span) {
   extern __shared__ __align__(16) char memory[];
   bf16 *stages = (bf16*)memory, *shared_state = stages + STAGES * STAGE;
   __shared__ Decays decays[2];
-  const Walk walk(tokens, heads, span);
+  const Walk walk(tokens, heads, key, value, span);
   int warp = threadIdx.x / 32, own = warp * 16;
 
   float state[OWN][TILES][4];
   each_of_state(state, [&](float& s, int row, int column) {
-    bool real = row < KEY && column < walk.columns;
+    bool real = row < key && column < walk.columns;
     long at = walk.state() + (long)row * across + (long)(walk.column + column) * down;
     s = real && starts ? starts[at] : 0.f;
   });
@@ -67,13 +72,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ssd_walk(
     int rows = (int)min((long)CHUNK, tokens - first);
     bf16* to = stages + step % STAGES * STAGE;
     auto of = [&](const float* rates) { return rates ? rates + line : rates; };
-    long stride = (long)heads * KEY;
     if (OUTPUT)
-      stage<QUERY, WIDE_KEY>(to, queries + line * KEY, stride, rows, KEY, of(query_rates), heads);
+      stage<QUERY, KEYS_TO>(to, queries + walk.row(first, query_apart, query_head), query_apart, rows,
+                            key, of(query_rates), heads);
     to += QUERY * KEYS;
-    stage<OF_KEYS, WIDE_KEY>(to, keys + line * KEY, stride, rows, KEY, of(key_rates), heads);
-    stage<PLANES, COLUMNS>(to + OF_KEYS * KEYS, values + line * VALUE + walk.column,
-                           (long)heads * VALUE, rows, walk.columns, nullptr, heads);
+    stage<OF_KEYS, KEYS_TO>(to, keys + walk.row(first, key_apart, key_head), key_apart, rows, key,
+                            of(key_rates), heads);
+    stage<PLANES, COLUMNS>(to + OF_KEYS * KEYS,
+                           values + walk.row(first, value_apart, value_head) + walk.column,
+                           value_apart, rows, walk.columns, nullptr, heads);
   };
   double rates[2], sum = 0.;
   auto fetch_decays = [&](int step) {
@@ -109,7 +116,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ssd_walk(
           read_out, same, query, chunk_keys, chunk_values, left_over);
       if (DOTS) {
         // What a token tells itself has no decay in it, and would cancel but for rounding.
-        dot_rows(dots, walk, read_out, along, walk.first(step));
+        dot_rows(dots, walk, read_out, along, along_apart, along_head, walk.first(step));
         if (SELF) add<READ, PLANES>(read_out, same[0], same[1], chunk_values + own * PITCH);
       }
       store(out, walk, read_out, more_out, walk.first(step));
@@ -123,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ssd_walk(
 
   float match = 0.f;
   each_of_state(state, [&](float& s, int row, int column) {
-    if (row >= KEY || column >= walk.columns) return;
+    if (row >= key || column >= walk.columns) return;
     long at = walk.state() + (long)row * across + (long)(walk.column + column) * down;
     if (ends) ends[at] = s;
     if (DOTS && against) match += s * against[at];
