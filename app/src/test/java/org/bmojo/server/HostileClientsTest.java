@@ -43,16 +43,7 @@ class HostileClientsTest {
   private ServerSettings settings(Duration patience, String name, int connections) {
     Duration heartbeat = Duration.ofMillis(50);
     return new ServerSettings(
-        "127.0.0.1",
-        0,
-        List.of(),
-        name,
-        folder,
-        8 << 20,
-        connections,
-        UNREAD,
-        patience,
-        heartbeat);
+        "127.0.0.1", 0, List.of(), name, folder, 8 << 20, connections, UNREAD, patience, heartbeat);
   }
 
   private static void assertAnswersOthers(Served served) throws Exception {
