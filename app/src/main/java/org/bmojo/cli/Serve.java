@@ -137,6 +137,7 @@ final class Serve implements Callable<Integer> {
         store,
         body,
         1024,
+        10_000,
         Duration.ofSeconds(30),
         Duration.ofSeconds(1));
   }

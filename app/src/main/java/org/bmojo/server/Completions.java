@@ -26,9 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class Completions {
   private static final int STANDARD_CHAT_TOKENS = 1024;
 
-  /** Tokens that a stream's reader may be behind, since they are kept for it. */
-  private static final int MOST_UNREAD = 10_000;
-
   private final String model;
   private final TextEngine engine;
   private final ChatTemplate template;
@@ -36,6 +33,7 @@ final class Completions {
   private final @Nullable Library library;
   private final ServerMetrics metrics;
   private final Duration heartbeat;
+  private final int mostUnread;
 
   Completions(
       ServerSettings settings,
@@ -47,6 +45,7 @@ final class Completions {
     this.library = library;
     this.model = settings.name();
     this.heartbeat = settings.heartbeat();
+    this.mostUnread = settings.unread();
     this.engine = engine;
     this.template = template;
     this.sessions = sessions;
@@ -178,7 +177,7 @@ final class Completions {
       while (true) {
         // A reader who has left is noticed by writing only.
         while (!generation.arrives(heartbeat)) events.heartbeat();
-        if (generation.unread() > MOST_UNREAD) throw ApiError.tooSlow(MOST_UNREAD);
+        if (generation.unread() > mostUnread) throw ApiError.tooSlow(mostUnread);
         Piece piece = generation.next();
         if (piece == null) return;
         boolean says = !piece.text().isEmpty() || ask.alternatives() >= 0;

@@ -17,6 +17,7 @@ import org.bmojo.error.BadInput;
  * @param sessions folder for memories
  * @param body bytes of a request at most
  * @param connections open at once
+ * @param unread tokens that the reader of a stream may be behind, since they are kept for it
  * @param patience how long a client may take to send its request, or to take an event in
  * @param heartbeat how often a waiting stream is written to, which shows whether its reader has
  *     left
@@ -29,6 +30,7 @@ public record ServerSettings(
     Path sessions,
     int body,
     int connections,
+    int unread,
     Duration patience,
     Duration heartbeat) {
   private static final int SHORTEST_KEY = 16;
@@ -36,9 +38,10 @@ public record ServerSettings(
   /** Refuses to listen to others without a key, and keys that can be guessed. */
   public ServerSettings {
     keys = List.copyOf(keys);
-    if (port < 0 || port > 65_535 || body < 1 || connections < 1) {
+    if (port < 0 || port > 65_535 || body < 1 || connections < 1 || unread < 1) {
       throw new BadInput(
-          "port %d, %d bytes, %d connections".formatted(port, body, connections),
+          "port %d, %d bytes, %d connections, %d tokens unread"
+              .formatted(port, body, connections, unread),
           "expected a port from 0 to 65535, and at least 1 of the others",
           "Correct the options");
     }
@@ -57,7 +60,7 @@ public record ServerSettings(
     }
   }
 
-  /** On this machine only, without a key: 8 MB, 1,024 connections, 30 seconds. */
+  /** On this machine only, without a key: 8 MB, 1,024 connections, 10,000 tokens, 30 seconds. */
   public static ServerSettings local(int port, String name, Path sessions) {
     return new ServerSettings(
         "127.0.0.1",
@@ -67,6 +70,7 @@ public record ServerSettings(
         sessions,
         8 << 20,
         1024,
+        10_000,
         Duration.ofSeconds(30),
         Duration.ofSeconds(1));
   }
@@ -74,23 +78,19 @@ public record ServerSettings(
   /** The same with keys. */
   public ServerSettings withKeys(List<String> some) {
     return new ServerSettings(
-        host, port, some, name, sessions, body, connections, patience, heartbeat);
+        host, port, some, name, sessions, body, connections, unread, patience, heartbeat);
   }
 
   /** The same for bodies of another size. */
   public ServerSettings withBody(int bytes) {
     return new ServerSettings(
-        host, port, keys, name, sessions, bytes, connections, patience, heartbeat);
-  }
-
-  /** The same for another number of connections. */
-  public ServerSettings withConnections(int most) {
-    return new ServerSettings(host, port, keys, name, sessions, body, most, patience, heartbeat);
+        host, port, keys, name, sessions, bytes, connections, unread, patience, heartbeat);
   }
 
   /** The same with other times. */
   public ServerSettings withTimes(Duration silence, Duration beat) {
-    return new ServerSettings(host, port, keys, name, sessions, body, connections, silence, beat);
+    return new ServerSettings(
+        host, port, keys, name, sessions, body, connections, unread, silence, beat);
   }
 
   boolean isLocal() {

@@ -74,6 +74,7 @@ class ServerTest {
                 folder,
                 1,
                 1,
+                1,
                 Duration.ofSeconds(1),
                 Duration.ofSeconds(1)))
         .isInstanceOf(BadInput.class)
