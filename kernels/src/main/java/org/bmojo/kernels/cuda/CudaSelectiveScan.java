@@ -32,7 +32,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Call call = new Call(in);
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
-      Tensor checkpoints = forBackward ? empty(call.u, call.checkpoints()) : null;
+      Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
       call.forward()
           .kernel("scan_forward")
           .launch(
@@ -257,7 +257,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
 
     Tensor kept(Tensor checkpoints) {
       Shapes.expect(OP, "checkpoints", checkpoints, checkpoints());
-      return door.activation("checkpoints", checkpoints);
+      return door.state("checkpoints", checkpoints);
     }
 
     /** Blocks that share a sequence's channels. */

@@ -43,8 +43,7 @@ __device__ __forceinline__ void spread(const Raw<COUNT>& from, float* to) {
 constexpr int BETWEEN = 16;   // tokens between checkpoints
 constexpr int LANES = 32;     // channels of a block
 
-// The states of a block's channels before token index · BETWEEN: (N, LANES), as exact as the
-// activations are: each piece begins anew from its own, so their rounding does not add up.
+// The states of a block's channels before token index · BETWEEN: (N, LANES).
 __device__ __forceinline__ long checkpoint(long index, long tokens) {
   long count = (tokens + BETWEEN - 1) / BETWEEN;
   return ((blockIdx.y * count + index) * gridDim.x + blockIdx.x) * N * LANES;

@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
-    const T* __restrict__ checkpoints, const T* __restrict__ dy,
+    const float* __restrict__ checkpoints, const T* __restrict__ dy,
     const float* __restrict__ d_last, T* __restrict__ du, T* __restrict__ d_delta,
     T* __restrict__ dz, float* __restrict__ d_initial, float* __restrict__ sums,
     float* __restrict__ maps, const int* __restrict__ begin, long tokens, int channels) {
@@ -107,7 +107,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
   long tiles = (tokens + BACKWARD - 1) / BACKWARD;
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
   Map next_map;
-  Words<T, 1> next_h[STATES];
+  float next_h[STATES];
   int next_first = 0;
   auto fetch_tile = [&](long index) {
     long start = index * BACKWARD;
@@ -127,11 +127,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
       long t = start + threadIdx.x;
       next_first = t < tokens && begin[first + t] == t;
     }
-    const T* from = checkpoints + checkpoint(index, tokens) + lane;
+    const float* from = checkpoints + checkpoint(index, tokens) + lane;
     EACH for (int s = 0; s < STATES; s++) {
       int n = warp * STATES + s;
-      next_h[s].clear();
-      if (n < N) next_h[s].load(from + n * LANES);
+      next_h[s] = n < N ? from[n * LANES] : 0.f;
     }
   };
 
@@ -158,7 +157,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     if (threadIdx.x < BACKWARD) tile.firsts[threadIdx.x] = next_first;
 #endif
     float h[BACKWARD][STATES], before[STATES], origin[STATES];
-    EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s][0];
+    EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s];
     __syncthreads();
 
     if (index > 0) fetch_tile(index - 1);

@@ -66,7 +66,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
     const T* __restrict__ z, const float* __restrict__ delta_bias,
     const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
-    T* __restrict__ checkpoints, const int* __restrict__ begin, long tokens, int channels) {
+    float* __restrict__ checkpoints, const int* __restrict__ begin, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
   ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
   constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
@@ -142,9 +142,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
       now = ahead;
       if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
       if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
-        T* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
+        float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
         EACH for (int s = 0; s < STATES; s++)
-          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = narrow<T>(h[s]);
+          if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
       }
       EACH for (int i = 0; i < LOOK; i++) {
         float sum = 0.f;
