@@ -8,20 +8,22 @@ mkdir -p "$OUT/configs"
 whole=$(config bmojo)
 
 job() { echo "ablate-$1 sh $here/train.sh ablate-$1 $MILLIONS $(rate bmojo) --model $2 && sh $here/measure.sh ablate-$1"; }
-change() { # NAME FROM TO: a configuration in which FROM is replaced
-  echo "$whole" | sed "s/$2/$3/g" >"$OUT/configs/ablate-$1.json"
+change() { # NAME SED: a configuration with something replaced
+  echo "$whole" | sed "$2" >"$OUT/configs/ablate-$1.json"
   job "$1" "$OUT/configs/ablate-$1.json"
 }
 {
-  change E128 '"capacity":[0-9]*' '"capacity":128'
+  change E128 's/"capacity":[0-9]*/"capacity":128/g'
   for rule in innovation importance contextual random recent; do
     echo "$whole" | grep -q "\"selection\":\"$rule\"" && continue # that is E128
-    change "$rule" '"selection":"[a-z]*"' "\"selection\":\"$rule\""
+    unbiased=
+    case $rule in innovation | random | recent) unbiased='s/"initialBias":[-0-9.]*/"initialBias":0/g' ;; esac
+    change "$rule" "s/\"selection\":\"[a-z]*\"/\"selection\":\"$rule\"/g; $unbiased"
   done
   job E0 "$(model bmojo-f)"
-  change E64 '"capacity":[0-9]*' '"capacity":64'
-  change E256 '"capacity":[0-9]*' '"capacity":256'
-  change absolute '"positions":"fixed"' '"positions":"absolute"'
-  change unplaced '"positions":"fixed"' '"positions":"none"'
+  change E64 's/"capacity":[0-9]*/"capacity":64/g'
+  change E256 's/"capacity":[0-9]*/"capacity":256/g'
+  change absolute 's/"positions":"fixed"/"positions":"absolute"/g'
+  change unplaced 's/"positions":"fixed"/"positions":"none"/g'
 } >"$OUT/ablate.jobs"
 sh $here/queue.sh "$OUT/ablate.jobs" "$OUT/logs"

@@ -17,6 +17,7 @@ import org.bmojo.surgery.AddEidetic;
 import org.bmojo.surgery.AddStorage;
 import org.bmojo.surgery.Operated;
 import org.bmojo.surgery.Priming;
+import org.bmojo.surgery.ResizeEidetic;
 import org.bmojo.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -69,20 +70,21 @@ final class Convert implements Callable<Integer> {
   @Option(
       names = "--eidetic",
       paramLabel = "E",
-      description = "Tokens that every B'MOJO layer keeps verbatim.")
+      description =
+          "Tokens that every B'MOJO layer keeps verbatim; where it does already, from now on.")
   @Nullable Integer eidetic;
 
   @Option(
       names = "--chunk",
       paramLabel = "C",
       description = "Tokens between refreshes of eidetic memory (128).")
-  int chunk = 128;
+  @Nullable Integer chunk;
 
   @Option(
       names = "--selection",
       paramLabel = "RULE",
       description = "Which tokens it keeps: ${COMPLETION-CANDIDATES} (innovation).")
-  Selection selection = Selection.INNOVATION;
+  @Nullable Selection selection;
 
   @Option(
       names = "--retrieved",
@@ -120,8 +122,7 @@ final class Convert implements Callable<Integer> {
           model = add(Priming.prime(model, plan, seed), made, fresh);
         }
         if (eidetic != null) {
-          EideticConfig memory = EideticConfig.of(eidetic, chunk, selection);
-          model = add(AddEidetic.to(model, memory, seed), made, fresh);
+          model = add(remember(model, eidetic), made, fresh);
         }
         if (retrieved != null) {
           model = add(AddStorage.to(model, StorageConfig.of(retrieved, queries)), made, fresh);
@@ -134,6 +135,19 @@ final class Convert implements Callable<Integer> {
       }
     }
     return ExitCode.OK;
+  }
+
+  private Operated remember(LanguageModel model, int capacity) {
+    if (!ResizeEidetic.remembers(model)) {
+      Selection rule = selection == null ? Selection.INNOVATION : selection;
+      int tokens = chunk == null ? 128 : chunk;
+      return AddEidetic.to(model, EideticConfig.of(capacity, tokens, rule), seed);
+    }
+    if (selection == null) return ResizeEidetic.to(model, capacity, chunk);
+    throw new BadInput(
+        "--selection for a model that has eidetic memory",
+        "expected another size only: scores were learnt for the rule that it has",
+        "Leave --selection out");
   }
 
   private static LanguageModel add(

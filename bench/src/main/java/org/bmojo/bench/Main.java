@@ -61,6 +61,7 @@ public final class Main implements Runnable {
   /** Runs the laboratory that is named. */
   public static void main(String[] args) {
     CommandLine line = new CommandLine(new Main());
+    line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler((e, command, parsed) -> {
       if (!(e instanceof BadInput)) throw e;
       command.getErr().println("bmojo bench: " + e.getMessage());

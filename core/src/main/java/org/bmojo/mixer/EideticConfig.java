@@ -86,6 +86,20 @@ public record EideticConfig(
         initialBias);
   }
 
+  /** This with room for more tokens or fewer, chosen as often as {@code tokens} say. */
+  public EideticConfig sized(int room, int tokens) {
+    return new EideticConfig(
+        room,
+        tokens,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        storage,
+        initialBias);
+  }
+
   /** This with b starting elsewhere. */
   public EideticConfig startingAt(double bias) {
     return new EideticConfig(

@@ -139,6 +139,7 @@ public final class Mamba implements Ssm {
               own == null ? null : own.scan.get(),
               Packing.begin(packing));
       if (own != null) own.scan.set(scanned.last());
+      spare(tape, s);
       if (own == null) convolution.spare(tape, in.u, u, packing);
       Var y = outProj.forward(tape, scanned.y());
       scope.keep(y.value());
@@ -238,8 +239,11 @@ public final class Mamba implements Ssm {
         Ops.columns(tape, both, 0, channels), Ops.columns(tape, both, channels, channels));
   }
 
-  /** What makes the state space selective: step size (B, T, I), input and output maps (B, T, N). */
-  private record Selected(Var delta, Var b, Var c) {}
+  /**
+   * What makes the state space selective: step size (B, T, I), before that (B, T, rank), input and
+   * output maps (B, T, N).
+   */
+  private record Selected(Var low, Var delta, Var b, Var c) {}
 
   private Selected select(Tape tape, Var u) {
     Var all = xProj.forward(tape, u); // (B, T, rank + 2N)
@@ -247,7 +251,16 @@ public final class Mamba implements Ssm {
     Var b = Ops.columns(tape, all, rank, states);
     Var c = Ops.columns(tape, all, (long) rank + states, states);
     return new Selected(
-        dtProj.forward(tape, step), normed(tape, b, inputNorm), normed(tape, c, outputNorm));
+        step, dtProj.forward(tape, step), normed(tape, b, inputNorm), normed(tape, c, outputNorm));
+  }
+
+  /** Gives step sizes back where the tape is told to: a narrow product makes them again. */
+  private void spare(Tape tape, Selected s) {
+    Tensor low = s.low.value();
+    tape.spare(
+        s.delta,
+        keeping(low, dtProj.weight().value()),
+        () -> dtProj.forward(Tape.off(), Var.constant(low)).value());
   }
 
   private static Var normed(Tape tape, Var x, @Nullable Norm norm) {

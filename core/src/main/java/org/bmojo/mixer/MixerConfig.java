@@ -58,4 +58,9 @@ public record MixerConfig(
       }
     }
   }
+
+  /** This with another attention. */
+  public MixerConfig with(AttentionConfig other) {
+    return new MixerConfig(ssm, other, stateOutput);
+  }
 }

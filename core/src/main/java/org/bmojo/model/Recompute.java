@@ -5,8 +5,8 @@ public enum Recompute {
   /** Nothing: fastest. */
   NONE,
   /**
-   * What one pass over memory makes again: outputs of norms, convolutions and gates. A fifth less
-   * memory for a fiftieth of the time.
+   * What one pass over memory makes again: outputs of norms, convolutions and gates, Mamba's step
+   * sizes. A quarter less memory for a fiftieth of the time.
    */
   LIGHT,
   /** Whole blocks: memory of one of them, for a third more arithmetic. */

@@ -29,7 +29,7 @@ public record TrainingMemory(
   private static final int SCAN_PIECE = 16;
 
   /** Logits at a time. */
-  private static final long GPU_HEAD = 1L << 28, CPU_HEAD = 1L << 22;
+  private static final long GPU_HEAD = 1L << 27, CPU_HEAD = 1L << 22;
 
   /**
    * Of one batch; those accumulated come one after the other.
@@ -101,8 +101,8 @@ public record TrainingMemory(
       case MambaConfig m -> {
         // Before and after the convolution, gate, step size and output; low-rank step, B and C.
         double channels = m.expand() * d;
-        double vectors = (light ? 4 : 5) * channels + m.stepRank((int) d) + 2.0 * m.stateSize();
-        yield element * (vectors + channels * m.stateSize() / SCAN_PIECE);
+        double vectors = (light ? 3 : 5) * channels + m.stepRank((int) d) + 2.0 * m.stateSize();
+        yield element * vectors + 4 * channels * m.stateSize() / SCAN_PIECE;
       }
       case Mamba2Config _, GatedDeltaNetConfig _, GatedKalmaNetConfig _ ->
           // Inputs, keys, queries, gate and output, each before and after something.

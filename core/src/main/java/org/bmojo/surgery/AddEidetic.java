@@ -55,9 +55,9 @@ public final class AddEidetic {
       throw new BadInput(
           "a layer that has eidetic memory already",
           "expected one without",
-          "Use the model as it is");
+          "Give it another size, or use the model as it is");
     }
-    MixerConfig mixer = new MixerConfig(block.mixer().ssm(), a.with(eidetic));
+    MixerConfig mixer = block.mixer().with(a.with(eidetic));
     return new BlockConfig(mixer, block.mlp(), block.mlpBias(), block.experts());
   }
 }

@@ -38,7 +38,7 @@ public final class AddStorage {
         continue;
       }
       any = true;
-      MixerConfig mixer = new MixerConfig(block.mixer().ssm(), a.with(eidetic.with(storage)));
+      MixerConfig mixer = block.mixer().with(a.with(eidetic.with(storage)));
       blocks.add(new BlockConfig(mixer, block.mlp(), block.mlpBias(), block.experts()));
     }
     if (!any) {

@@ -64,12 +64,12 @@ class TrainingMemoryTest {
   }
 
   @Test
-  void lightRecomputationSavesAFifth() {
+  void lightRecomputationSavesAQuarter() {
     for (String name : new String[] {"bmojo-130m", "mamba-130m"}) {
       ModelConfig config = Presets.named(name, VOCABULARY);
       TrainingMemory kept = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.NONE);
       TrainingMemory again = TrainingMemory.of(config, 16, 2048, NARROW, Recompute.LIGHT);
-      assertThat((double) again.activations() / kept.activations()).isBetween(0.75, 0.82);
+      assertThat((double) again.activations() / kept.activations()).isBetween(0.6, 0.78);
     }
   }
 }

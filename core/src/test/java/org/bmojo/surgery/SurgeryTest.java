@@ -4,18 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.bmojo.error.BadInput;
 import org.bmojo.foreign.HybridPlan;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.AttentionConfig;
 import org.bmojo.mixer.EideticConfig;
+import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.Selection;
+import org.bmojo.mixer.StorageConfig;
 import org.bmojo.model.BlockConfig;
 import org.bmojo.model.Ids;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
+import org.bmojo.model.TinyModels;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class SurgeryTest {
@@ -96,6 +101,45 @@ class SurgeryTest {
           .isInstanceOf(BadInput.class)
           .hasMessageContaining("without fading memory");
     }
+  }
+
+  @Test
+  void eideticMemoryIsResizedAndNothingElse() {
+    ModelConfig config = Objects.requireNonNull(TinyModels.all().get("bmojo"));
+    try (Scope scope = new Scope();
+        LanguageModel source = TinyModels.model(config, 3, ScalarType.Double);
+        LanguageModel more = ResizeEidetic.to(source, 9, null).model();
+        LanguageModel back = ResizeEidetic.to(more, capacity(config), null).model()) {
+      assertThat(capacity(more.config())).isEqualTo(9);
+      assertThat(back.config()).isEqualTo(config);
+      assertThat(worst(back.logits(IDS, null), source.logits(IDS, null))).isZero();
+      assertThat(worst(more.logits(IDS, null), source.logits(IDS, null))).isPositive();
+    }
+  }
+
+  /** Whether the state joins the output is the layer's, and stays as it was. */
+  @Test
+  void addedMemoryLeavesTheStateWhereItWas() {
+    AttentionConfig fading = new AttentionConfig(2, 1, 4, 4, 3, 0, true, true, 10_000, null);
+    MixerConfig mixer = new MixerConfig(new MambaConfig(3, 4, 2, 0), fading, true);
+    ModelConfig config = ModelConfig.uniform(13, 8, 2, new BlockConfig(mixer, 12));
+    try (Scope scope = new Scope();
+        LanguageModel source = LanguageModel.create(config, 1);
+        LanguageModel remembering =
+            AddEidetic.to(source, EideticConfig.of(4, 2, Selection.RECENT), 7).model();
+        LanguageModel storing = AddStorage.to(remembering, StorageConfig.of(2, 1)).model()) {
+      assertThat(storing.config().layers())
+          .allSatisfy(block -> assertThat(block.mixer().stateOutput()).isTrue());
+    }
+  }
+
+  private static int capacity(ModelConfig config) {
+    return config.layers().stream()
+        .flatMap(block -> Stream.ofNullable(block.mixer().attention()))
+        .flatMap(a -> Stream.ofNullable(a.eidetic()))
+        .findFirst()
+        .orElseThrow()
+        .capacity();
   }
 
   private static Tensor weight(LanguageModel model, String name) {

@@ -113,8 +113,8 @@ final class RecordedUpdateTest {
     Trainer.BatchSupplier data =
         number ->
             switch ((int) (number % 6)) {
-              case 4 -> List.of(batch(number, 3, 63), batch(-number, 3, 63));
-              case 5 -> List.of(unlabelled(batch(number, 4, 63), 20), batch(number, 2, 207));
+              case 4 -> List.of(easy(3, 63), easy(3, 63));
+              case 5 -> List.of(unlabelled(easy(4, 63), 20), easy(2, 207));
               default ->
                   number == 25
                       ? List.of(noise(4, 63), noise(2, 207))

@@ -22,7 +22,7 @@ public final class CudaLinearCrossEntropy implements LinearCrossEntropy {
   private static final String OP = "linear cross-entropy";
 
   /** Logits of a block, at most: 512 MB of bfloat16. */
-  private static final long BLOCK = 1L << 28;
+  private static final long BLOCK = 1L << 27;
 
   @Override
   public Output forward(
