@@ -86,7 +86,7 @@ class HostileClientsTest {
     Duration time = Duration.ofSeconds(1);
     // Fewer than may be unread, and more than are read drop by drop before the test's limit.
     String some = ENDLESS.replace("90000", Integer.toString(UNREAD));
-    ServerSettings settings = settings(time, LONG_NAME, 200);
+    ServerSettings settings = settings(time, LONG_NAME.repeat(10), 200);
     try (Served served = new Served(settings, Served.LIMITS.withTime(time));
         RawClient client = RawClient.asking(served, some)) {
       while (served.metric(LEFT) == 0 && served.metric(LEFT.replace("499", "200")) == 0) {
