@@ -59,8 +59,8 @@ final class HowOptions {
       paramLabel = "WHAT",
       description =
           "What is made again in the backward pass instead of kept (${COMPLETION-CANDIDATES};"
-              + " ${DEFAULT-VALUE}): light saves a quarter of the memory for a fiftieth of the time,"
-              + " blocks most of it for a third.")
+              + " ${DEFAULT-VALUE}): light saves a quarter of the memory for a fiftieth of the"
+              + " time, blocks most of it for a third.")
   Recompute recompute = Recompute.NONE;
 
   @Option(

@@ -15,16 +15,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code adamw.cu}: one launch for all parameters of the same types. Tables of their addresses are
- * sent to the device, and kept there as long as the same immutable list comes back.
+ * sent to the device, and kept there as long as the same immutable list comes back. Each thread
+ * keeps its own: one that trains another model meanwhile must not take these away.
  */
 public final class CudaAdamW implements AdamW {
   private static final String OP = "AdamW";
   private static final int THREADS = 256;
 
-  /** The tables of the list seen last. */
+  /** The tables of the list that a thread came with last. */
   private record Seen(WeakReference<List<Slot>> slots, List<SlotTable> tables) {}
 
-  private @Nullable Seen seen;
+  private final ThreadLocal<@Nullable Seen> last = new ThreadLocal<>();
 
   @Override
   public Tensor gradientNorm(List<Slot> slots) {
@@ -97,7 +98,8 @@ public final class CudaAdamW implements AdamW {
   }
 
   /** Those of the last call if the list is the same and cannot have changed. */
-  private synchronized List<SlotTable> found(List<Slot> slots) {
+  private List<SlotTable> found(List<Slot> slots) {
+    Seen seen = last.get();
     if (seen != null && seen.slots.get() == slots) {
       if (!slots.isEmpty()) Device.of(slots.getFirst().weight());
       return seen.tables;
@@ -108,7 +110,7 @@ public final class CudaAdamW implements AdamW {
     if (!immutable) return tables;
     if (seen != null) seen.tables.forEach(table -> table.addresses().releaseReference());
     tables.forEach(table -> table.addresses().retainReference());
-    seen = new Seen(new WeakReference<>(slots), tables);
+    last.set(new Seen(new WeakReference<>(slots), tables));
     return tables;
   }
 }

@@ -9,6 +9,9 @@ import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.bmojo.kernels.Kernels;
 import org.bmojo.kernels.op.AdamW;
 import org.bmojo.kernels.op.AdamW.Settings;
@@ -25,6 +28,8 @@ import org.junit.jupiter.api.Test;
 /** What every room's AdamW must do; weights and moments are float32, or float64 where served. */
 abstract class AdamWContract {
   private static final long[][] SHAPES = {{1}, {13}, {63, 5}, {207, 333}, {16, 2, 8}};
+
+  private static final int THREADS = 4;
 
   abstract Room room();
 
@@ -127,6 +132,30 @@ abstract class AdamWContract {
       List<Slot> before = slots(ScalarType.Float);
       assertThat(second.get(2).weight().equal(before.get(2).weight())).isFalse();
       assertSame("weight", first.get(2).weight(), before.get(2).weight());
+    }
+  }
+
+  /** As many models train at once, each on a thread of its own. */
+  @Test
+  void threadsDoNotDisturbEachOther() throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
+      List<Future<Double>> sums = new ArrayList<>();
+      for (int i = 0; i < THREADS; i++) sums.add(threads.submit(this::weightsAfterSteps));
+      double alone = weightsAfterSteps();
+      for (Future<Double> sum : sums) assertThat(sum.get()).isEqualTo(alone);
+    }
+  }
+
+  private double weightsAfterSteps() {
+    try (Scope scope = new Scope()) {
+      List<Slot> slots = List.copyOf(slots(ScalarType.Float));
+      for (int step = 1; step <= 60; step++) {
+        try (Scope _ = new Scope()) {
+          Tensor norm = op().gradientNorm(slots);
+          op().step(slots, new Settings(1e-3, 0.9, 0.999, 1e-8, step, 1), norm);
+        }
+      }
+      return slots.get(3).weight().sum().item_double();
     }
   }
 
