@@ -28,6 +28,9 @@ public final class LanguageReport {
   private static final List<String> FAMILIES =
       List.of("bmojo", "mamba", "transformer", "hybrid", "bmojo-f", "sliding");
 
+  /** Any of them makes a folder a run. */
+  private static final List<String> FILES = List.of("metrics.jsonl", "needle.jsonl");
+
   private static final int K = 1 << 10;
   private static final int[][] RANGES = {
     {0, K}, {K, 2 * K}, {2 * K, 8 * K}, {8 * K, 32 * K}, {32 * K, 128 * K}, {128 * K, K * K}
@@ -49,10 +52,12 @@ public final class LanguageReport {
     } catch (IOException e) {
       throw FileTrouble.reading(results, e);
     }
-    runs.values().removeIf(r -> r.lines("metrics.jsonl").isEmpty());
+    runs.values().removeIf(r -> FILES.stream().allMatch(f -> r.lines(f).isEmpty()));
     if (runs.isEmpty()) {
       throw new BadInput(
-          results + " has no runs", "expected NAME/metrics.jsonl", "Run runs/language/compare.sh");
+          results + " has no runs",
+          "expected NAME/metrics.jsonl or NAME/needle.jsonl",
+          "Run runs/language/compare.sh");
     }
   }
 
@@ -65,6 +70,7 @@ public final class LanguageReport {
     report.categories();
     report.needles();
     report.ablations();
+    report.recipes();
     report.page.write();
   }
 
@@ -143,13 +149,29 @@ public final class LanguageReport {
   /** Loss by position over the texts of at least {@code longest} tokens, and in ranges. */
   private void positions(String name, String file, int longest) {
     List<Chart.Line> lines = new ArrayList<>();
+    for (RunResult run : families()) {
+      List<LmScore> texts = LmScore.atLeast(longest, run.texts(file));
+      if (!texts.isEmpty()) lines.add(line(run.name(), LmScore.curve(texts), longest));
+    }
+    List<RunResult> all = new ArrayList<>(families());
+    runs.values().stream().filter(r -> r.name().endsWith("-8k")).forEach(all::add);
+    List<List<String>> rows = ranges(all, file, longest);
+    if (rows.size() == 1) return;
+    String table = Marked.table(rows);
+    if (lines.isEmpty()) {
+      page.fill(name, table);
+      return;
+    }
+    String svg = Chart.octaves("position", "nats per token", lines);
+    page.fill(name, draw(name, "Loss by position", svg) + "\n\n" + table);
+  }
+
+  private static List<List<String>> ranges(List<RunResult> some, String file, int longest) {
     List<List<String>> rows = new ArrayList<>();
     List<String> header = new ArrayList<>(List.of("model", "texts"));
     for (int[] r : RANGES) header.add(TokenCount.format(r[0]) + "–" + TokenCount.format(r[1]));
     rows.add(header);
-    List<RunResult> all = new ArrayList<>(families());
-    runs.values().stream().filter(r -> r.name().endsWith("-8k")).forEach(all::add);
-    for (RunResult run : all) {
+    for (RunResult run : some) {
       for (int length : new int[] {32 * K, longest}) {
         List<LmScore> texts = LmScore.atLeast(length, run.texts(file));
         if (texts.isEmpty()) continue;
@@ -160,18 +182,9 @@ public final class LanguageReport {
           row.add(bin == null || range[1] > length ? "" : number(bin.loss()));
         }
         rows.add(row);
-        if (length == longest && !families().contains(run)) continue;
-        if (length == longest) lines.add(line(run.name(), curve, longest));
       }
     }
-    if (rows.size() == 1) return;
-    String table = Marked.table(rows);
-    if (lines.isEmpty()) {
-      page.fill(name, table);
-      return;
-    }
-    String svg = Chart.octaves("position", "nats per token", lines);
-    page.fill(name, draw(name, "Loss by position", svg) + "\n\n" + table);
+    return rows;
   }
 
   private static Chart.Line line(String name, List<LmScore.Bin> curve, int longest) {
@@ -259,6 +272,16 @@ public final class LanguageReport {
               number(r.score("long.jsonl", "stream", "all", "bitsPerByte"))));
     }
     if (rows.size() > 1) page.fill("ablations", Marked.table(rows));
+  }
+
+  /** What lengths.sh found: documents as they are, then joined. */
+  private void recipes() {
+    List<RunResult> all =
+        runs.values().stream().filter(r -> r.name().startsWith("recipe-")).toList();
+    if (all.isEmpty()) return;
+    String whole = Marked.table(ranges(all, "long.jsonl", 128 * K));
+    String joined = Marked.table(ranges(all, "million.jsonl", K * K));
+    page.fill("recipes", whole + "\n\nJoined:\n\n" + joined);
   }
 
   private static String number(@Nullable Double value) {
