@@ -19,11 +19,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.bmojo.checkpoint.Checkpoint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.SmallPresets;
@@ -140,6 +142,24 @@ class TalkTest {
     assertThat(Cli.run("forget", reader, "--store", home.resolve("no"), "x").err())
         .contains("no folder");
     assertThat(Cli.run("chat", reader, "--sources").err()).contains("expected --store");
+  }
+
+  @Test
+  void memoryIsGivenAnotherSize() throws IOException {
+    Path small = home.resolve("small");
+    Cli given = Cli.run("convert", "--from", model, "--eidetic", 3, "--to", small);
+    assertThat(given.exitCode()).as(given.err()).isZero();
+    String config = Files.readString(small.resolve("config.json")).replace(" ", "");
+    assertThat(config).contains("\"capacity\":3,");
+    assertThat(Cli.run("generate", small, "The cat", "-n", 3).exitCode()).isZero();
+    Object[] other = {"convert", "--from", model, "--eidetic", 3, "--selection", "recent"};
+    Cli refused = Cli.run(plus(other, "--to", home.resolve("no")));
+    assertThat(refused.exitCode()).isEqualTo(2);
+    assertThat(refused.err()).contains("--selection for a model that has eidetic memory");
+  }
+
+  private static Object[] plus(Object[] some, Object... more) {
+    return Stream.concat(Arrays.stream(some), Arrays.stream(more)).toArray();
   }
 
   /** What the model says to lines of input, and all else. */
