@@ -112,6 +112,12 @@ final class RecallModelOptions {
   @Nullable Boolean modulated;
 
   @Option(
+      names = "--early",
+      negatable = true,
+      description = "Tokens about to leave the window may be kept already (not).")
+  @Nullable Boolean early;
+
+  @Option(
       names = "--retrieved",
       paramLabel = "R",
       description = "Tokens that come back from storage for a chunk; 0 for no storage (0).")
@@ -178,6 +184,7 @@ final class RecallModelOptions {
         selection,
         positions,
         modulated,
+        early,
         retrieved,
         queries);
   }
@@ -201,6 +208,7 @@ final class RecallModelOptions {
         selection,
         positions,
         modulated,
+        early,
         retrieved,
         queries);
   }

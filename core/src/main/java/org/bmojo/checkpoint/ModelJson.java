@@ -70,6 +70,9 @@ public final class ModelJson {
 
     @JsonInclude(JsonInclude.Include.NON_DEFAULT)
     double initialBias();
+
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT)
+    boolean early();
   }
 
   /** Equal blocks in a row. */
@@ -137,6 +140,7 @@ public final class ModelJson {
       if (!(memory instanceof ObjectNode eidetic)) continue;
       if (!eidetic.has("storage")) eidetic.putNull("storage");
       if (!eidetic.has("initialBias")) eidetic.put("initialBias", 0.0);
+      if (!eidetic.has("early")) eidetic.put("early", false);
     }
     return copy;
   }

@@ -45,6 +45,7 @@ import org.jspecify.annotations.Nullable;
  * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
  * @param modulated whether the score joins the logits (false)
+ * @param early whether tokens about to leave the window are eligible (false)
  * @param retrieved R, tokens that come back from storage for a chunk; 0 for no storage (0)
  * @param queries how many of the newest queries ask storage (4)
  */
@@ -69,6 +70,7 @@ public record RecallModel(
     @Nullable Selection selection,
     @Nullable FarPositions positions,
     @Nullable Boolean modulated,
+    @Nullable Boolean early,
     @Nullable Integer retrieved,
     @Nullable Integer queries) {
   /** Which memories. */
@@ -144,6 +146,7 @@ public record RecallModel(
     refuse(!family.longTerm, family, "selection", selection);
     refuse(!family.longTerm, family, "positions", positions);
     refuse(!family.longTerm, family, "modulated", modulated);
+    refuse(!family.longTerm, family, "early", early);
     refuse(!family.longTerm, family, "retrieved", retrieved);
     refuse(!family.longTerm, family, "queries", queries);
     if (or(retrieved, 0) != 0 && or(eidetic, EIDETIC) == 0) {
@@ -172,7 +175,7 @@ public record RecallModel(
   public static RecallModel of(Family family) {
     return new RecallModel(
         family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null, null, null);
+        null, null, null, null, null, null, null, null);
   }
 
   /** The same with every size that the model has written out, and no other. */
@@ -203,6 +206,7 @@ public record RecallModel(
         remembers ? rule() : null,
         remembers ? far() : null,
         remembers ? modulated != null && modulated : null,
+        remembers ? early != null && early : null,
         stores ? retrieved : null,
         stores ? or(queries, QUERIES) : null);
   }
@@ -254,7 +258,9 @@ public record RecallModel(
     int capacity = or(eidetic, EIDETIC);
     if (!family.longTerm || capacity == 0) return null;
     boolean joins = modulated != null && modulated;
-    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null).with(storage());
+    return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null)
+        .eligible(early != null && early)
+        .with(storage());
   }
 
   private @Nullable StorageConfig storage() {

@@ -55,6 +55,12 @@ public record AttentionConfig(
           "expected fading ≥ 0 and convolution 0 or ≥ 2",
           "correct the configuration");
     }
+    if (eidetic != null && window != null && eidetic.early() && eidetic.chunk() > window) {
+      throw new BadInput(
+          "early eidetic memory with chunk " + eidetic.chunk() + " and window " + window,
+          "expected a chunk no longer than the window: a token cannot leave it before it is read",
+          "lower chunk, or set early to false");
+    }
     if (window == null && (fading > 0 || eidetic != null)) {
       throw new BadInput(
           "full attention with fading or eidetic memory",

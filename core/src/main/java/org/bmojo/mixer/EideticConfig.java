@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param storage what becomes of tokens that are not kept; null forgets them
  * @param initialBias where b of a learned score starts; below 0, what is kept counts for little
  *     until training finds a use for it
+ * @param early whether tokens that leave the window before the next refresh are eligible already,
+ *     so that none is ever in neither; needs C ≤ W
  */
 public record EideticConfig(
     int capacity,
@@ -27,7 +29,8 @@ public record EideticConfig(
     boolean modulated,
     @Nullable Threshold threshold,
     @Nullable StorageConfig storage,
-    double initialBias) {
+    double initialBias,
+    boolean early) {
   /** Refuses sizes that make no memory and switches that contradict each other. */
   public EideticConfig {
     if (capacity < 1 || chunk < 1 || predictorRank < 0) {
@@ -69,7 +72,8 @@ public record EideticConfig(
       int predictorRank,
       boolean modulated,
       @Nullable Threshold threshold) {
-    this(capacity, chunk, selection, positions, predictorRank, modulated, threshold, null, 0);
+    this(
+        capacity, chunk, selection, positions, predictorRank, modulated, threshold, null, 0, false);
   }
 
   /** This with another storage, or none. */
@@ -83,7 +87,8 @@ public record EideticConfig(
         modulated,
         threshold,
         other,
-        initialBias);
+        initialBias,
+        early);
   }
 
   /** This with room for more tokens or fewer, chosen as often as {@code tokens} say. */
@@ -97,13 +102,43 @@ public record EideticConfig(
         modulated,
         threshold,
         storage,
-        initialBias);
+        initialBias,
+        early);
   }
 
   /** This with b starting elsewhere. */
   public EideticConfig startingAt(double bias) {
     return new EideticConfig(
-        capacity, chunk, selection, positions, predictorRank, modulated, threshold, storage, bias);
+        capacity,
+        chunk,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        storage,
+        bias,
+        early);
+  }
+
+  /** This with tokens eligible as early as {@code early} says. */
+  public EideticConfig eligible(boolean early) {
+    return new EideticConfig(
+        capacity,
+        chunk,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        storage,
+        initialBias,
+        early);
+  }
+
+  /** How far before a refresh the newest eligible token stands, given the window W. */
+  public int behind(int window) {
+    return early ? window - chunk + 1 : window;
   }
 
   /** The best {@code capacity} tokens by {@code selection}, all seen at one distance. */

@@ -44,7 +44,8 @@ final class EideticMemory implements Names.Named {
 
   EideticMemory(AttentionConfig attention, EideticConfig config, int width, Initializer init) {
     this.config = config;
-    rule = new EideticSelect.Rule(config.capacity(), attention.reach(), config.chunk());
+    rule =
+        new EideticSelect.Rule(config.capacity(), config.behind(attention.reach()), config.chunk());
     heads = attention.heads();
     eligibility = new Eligibility(config.threshold());
     scorer =

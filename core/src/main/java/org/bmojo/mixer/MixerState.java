@@ -264,7 +264,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
         boolean all = config.window() == null;
         // With eidetic memory, tokens that left the window wait up to C tokens for the next
         // refresh.
-        int window = all ? 0 : config.reach() + (memory == null ? 0 : config.chunk());
+        int window = all ? 0 : config.reach() + waiting();
         k = new Ring(window, like, batch, groups, dim);
         v = new Ring(window, like, batch, groups, dim);
         boolean fades = config.fading() > 0;
@@ -274,6 +274,12 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
         eidetic = memory == null ? null : new EideticMemory.State(memory, like, batch, groups, dim);
         retrieval = storage == null ? null : new RetrievalState(storage, like, batch, dim);
       }
+    }
+
+    /** Tokens that left the window and wait for the next refresh, and one. */
+    private int waiting() {
+      EideticConfig memory = config.eidetic();
+      return memory == null ? 0 : memory.behind(config.reach()) - config.reach() + memory.chunk();
     }
 
     boolean hasStorage() {
@@ -298,7 +304,7 @@ public final class MixerState implements StateParts.Parted, AutoCloseable {
 
     /** Keys, turned back, and values of the tokens that the next refresh may choose from. */
     MemoryAttention.Stream unrotatedTail(long start, @Nullable RotaryCache rotary) {
-      long rows = Math.min(start, (long) config.reach() + config.chunk() - 1);
+      long rows = Math.min(start, config.reach() + waiting() - 1L);
       Tensor keys = k.before(start, rows);
       if (rotary != null && rows > 0) {
         var angles = rotary.at(keys, start - rows, rows);

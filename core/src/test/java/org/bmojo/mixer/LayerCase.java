@@ -48,6 +48,7 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
       StorageConfig.Summary summary = StorageConfig.Summary.values()[n / 3 % 2];
       eidetic = eidetic.with(new StorageConfig(1 + n % 5, summary, 1 + n / 2 % 4));
     }
+    if (n % 5 < 2 && eidetic.chunk() <= window) eidetic = eidetic.eligible(true);
     AttentionConfig attention =
         new AttentionConfig(
             heads,

@@ -19,7 +19,7 @@ final class NaiveSets {
       Comparator<Integer> order =
           Comparator.<Integer>comparingDouble(j -> e[j]).thenComparing(j -> j).reversed();
       sets.add(
-          IntStream.rangeClosed(0, start - window)
+          IntStream.rangeClosed(0, start - config.behind(window))
               .filter(j -> passes[j] && e[j] > Double.NEGATIVE_INFINITY)
               .boxed()
               .sorted(order)

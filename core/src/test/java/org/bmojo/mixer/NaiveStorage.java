@@ -44,7 +44,7 @@ final class NaiveStorage {
       for (int g = 0; g < a.kvHeads(); g++) {
         int group = g;
         int[] best =
-            IntStream.rangeClosed(0, start - a.reach())
+            IntStream.rangeClosed(0, start - memory.behind(a.reach()))
                 .filter(j -> passes[j] && e[j] > Double.NEGATIVE_INFINITY)
                 .filter(j -> !held.contains((long) j))
                 .boxed()

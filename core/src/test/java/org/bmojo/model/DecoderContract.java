@@ -66,6 +66,10 @@ abstract class DecoderContract {
         new Family("bmojo-f", List.of(bmojo(mamba, null), bmojo(mamba, null)), true),
         new Family("bmojo", List.of(bmojo(mamba, memory), bmojo(odd, memory)), true),
         new Family(
+            "bmojo, early",
+            List.of(bmojo(mamba, memory.eligible(true)), bmojo(odd, contextual.eligible(true))),
+            true),
+        new Family(
             "bmojo, two memories", List.of(bmojo(mamba, memory), bmojo(odd, unturned)), true),
         new Family(
             "bmojo, contextual",

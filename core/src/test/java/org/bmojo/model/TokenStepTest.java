@@ -60,6 +60,8 @@ class TokenStepTest {
     configs.put("contextual, no positions", model(24, mamba, narrow));
     AttentionConfig rare = attention(4, 1, 64, 5, 11, 4, false, contextual());
     configs.put("contextual, few layers", mixed(136, wide, rare));
+    EideticConfig early = EideticConfig.of(5, 3, Selection.CONTEXTUAL).eligible(true);
+    configs.put("early", model(24, mamba, attention(3, 1, 8, 7, 4, 0, false, early)));
     EideticConfig important = EideticConfig.of(5, 3, Selection.IMPORTANCE).startingAt(-1);
     configs.put("importance", model(24, mamba, attention(3, 1, 8, 7, 4, 0, false, important)));
     configs.put(
