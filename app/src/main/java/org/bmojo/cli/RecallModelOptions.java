@@ -114,7 +114,7 @@ final class RecallModelOptions {
   @Option(
       names = "--early",
       negatable = true,
-      description = "Tokens about to leave the window may be kept already (not).")
+      description = "Tokens about to leave the window may be kept already (where C ≤ W).")
   @Nullable Boolean early;
 
   @Option(

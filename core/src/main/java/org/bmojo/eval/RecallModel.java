@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
  * @param modulated whether the score joins the logits (false)
- * @param early whether tokens about to leave the window are eligible (false)
+ * @param early whether tokens about to leave the window are eligible (true where C ≤ W; decision 11)
  * @param retrieved R, tokens that come back from storage for a chunk; 0 for no storage (0)
  * @param queries how many of the newest queries ask storage (4)
  */
@@ -206,7 +206,7 @@ public record RecallModel(
         remembers ? rule() : null,
         remembers ? far() : null,
         remembers ? modulated != null && modulated : null,
-        remembers ? early != null && early : null,
+        remembers ? soon() : null,
         stores ? retrieved : null,
         stores ? or(queries, QUERIES) : null);
   }
@@ -259,7 +259,7 @@ public record RecallModel(
     if (!family.longTerm || capacity == 0) return null;
     boolean joins = modulated != null && modulated;
     return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null)
-        .eligible(early != null && early)
+        .eligible(soon())
         .with(storage());
   }
 
@@ -270,6 +270,10 @@ public record RecallModel(
 
   private int refresh() {
     return or(chunk, Math.min(reach(), CHUNK));
+  }
+
+  private boolean soon() {
+    return early == null ? refresh() <= reach() : early;
   }
 
   private Selection rule() {
