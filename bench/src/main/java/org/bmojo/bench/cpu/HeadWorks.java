@@ -37,8 +37,7 @@ final class HeadWorks {
   static Work gatedDelta(String name, long[] s, boolean both) {
     Tensor g = decays(s), beta = torch.rand(s[0], s[1], s[2]);
     var in =
-        new GatedDelta.Inputs(
-            unit(queries(s)), unit(queries(s)), values(s), beta, g, state(s));
+        new GatedDelta.Inputs(unit(queries(s)), unit(queries(s)), values(s), beta, g, state(s));
     Tensor dy = values(s), dLast = state(s);
     return new Work(
         name,
@@ -49,8 +48,7 @@ final class HeadWorks {
           var out = room.gatedDelta().forward(in, both);
           if (!both) return List.of(out.y(), out.last());
           var d = room.gatedDelta().backward(in, out.checkpoints(), dy, dLast);
-          return List.of(
-              out.y(), out.last(), d.q(), d.k(), d.v(), d.beta(), d.g(), d.initial());
+          return List.of(out.y(), out.last(), d.q(), d.k(), d.v(), d.beta(), d.g(), d.initial());
         });
   }
 

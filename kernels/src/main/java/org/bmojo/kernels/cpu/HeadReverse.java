@@ -17,8 +17,9 @@ import jdk.incubator.vector.FloatVector;
  *   dq_t = S_t dy_t     dk_t = D_t v_t     dv_t = D_tᵀ k_t     dg_t = decay_t·⟨D_t, S_{t−1}⟩
  * </pre>
  *
- * Four rows, a vector wide, are taken forward again through the piece, their states kept in the
- * nearest cache, and back. Sums over columns are vectors until all columns are through.
+ * Four rows, a vector wide, are taken forward again through the piece, which gives dq and leaves
+ * their states in the nearest cache, and back for the rest. Sums over columns are vectors until all
+ * columns are through.
  */
 final class HeadReverse {
   final float[] dy, dv; // [token][value]
@@ -27,7 +28,7 @@ final class HeadReverse {
   final float[] dState; // D after the piece turns into that of the state before it
 
   private final HeadPiece piece;
-  private final float[] trail = new float[(PIECE + 1) * ROWS * LANES]; // [token][row][lane]
+  private final float[] trail = new float[PIECE * ROWS * LANES]; // S before the token
   private final float[] dqLanes = new float[PIECE * ROWS * LANES]; // [token][row][lane]
   private final float[] dkLanes = new float[PIECE * ROWS * LANES];
   private final float[] dgLanes = new float[(PIECE + LANES) * LANES]; // [token][lane]
@@ -60,46 +61,41 @@ final class HeadReverse {
   }
 
   private void forward(int n, int j, int count) {
-    float[] k = piece.k, v = piece.v, state = piece.state, trail = this.trail;
+    float[] k = piece.k, v = piece.v, dq = dqLanes, state = piece.state, trail = this.trail;
     int at = n * piece.width + j, width = piece.width;
     FloatVector a = load(state, at), b = load(state, at + width);
     FloatVector c = load(state, at + 2 * width), d = load(state, at + 3 * width);
-    for (int t = 0; ; t++) {
-      int s = t * ROWS * LANES;
+    for (int t = 0; t < count; t++) {
+      int i = t * piece.keyStride + n, o = t * piece.valueStride + j, s = t * ROWS * LANES;
       a.intoArray(trail, s);
       b.intoArray(trail, s + LANES);
       c.intoArray(trail, s + 2 * LANES);
       d.intoArray(trail, s + 3 * LANES);
-      if (t == count) return;
-      int i = t * piece.keyStride + n;
-      FloatVector left = all(piece.decay[t]), x = load(v, t * piece.valueStride + j);
+      FloatVector left = all(piece.decay[t]), x = load(v, o), dOut = load(dy, o);
       a = a.fma(left, x.mul(k[i]));
       b = b.fma(left, x.mul(k[i + 1]));
       c = c.fma(left, x.mul(k[i + 2]));
       d = d.fma(left, x.mul(k[i + 3]));
+      a.fma(dOut, load(dq, s)).intoArray(dq, s);
+      b.fma(dOut, load(dq, s + LANES)).intoArray(dq, s + LANES);
+      c.fma(dOut, load(dq, s + 2 * LANES)).intoArray(dq, s + 2 * LANES);
+      d.fma(dOut, load(dq, s + 3 * LANES)).intoArray(dq, s + 3 * LANES);
     }
   }
 
   private void back(int n, int j, int count) {
     float[] q = piece.q, k = piece.k, v = piece.v, trail = this.trail;
-    float[] dq = dqLanes, dk = dkLanes, dg = dgLanes;
+    float[] dk = dkLanes, dg = dgLanes;
     int at = n * piece.width + j, width = piece.width;
     FloatVector a = load(dState, at), b = load(dState, at + width);
     FloatVector c = load(dState, at + 2 * width), d = load(dState, at + 3 * width);
     for (int t = count - 1; t >= 0; t--) {
       int i = t * piece.keyStride + n, o = t * piece.valueStride + j, s = t * ROWS * LANES;
-      int after = s + ROWS * LANES;
       FloatVector dOut = load(dy, o), x = load(v, o), left = all(piece.decay[t]);
       a = dOut.fma(all(q[i]), a);
       b = dOut.fma(all(q[i + 1]), b);
       c = dOut.fma(all(q[i + 2]), c);
       d = dOut.fma(all(q[i + 3]), d);
-      dOut.fma(load(trail, after), load(dq, s)).intoArray(dq, s);
-      dOut.fma(load(trail, after + LANES), load(dq, s + LANES)).intoArray(dq, s + LANES);
-      dOut.fma(load(trail, after + 2 * LANES), load(dq, s + 2 * LANES))
-          .intoArray(dq, s + 2 * LANES);
-      dOut.fma(load(trail, after + 3 * LANES), load(dq, s + 3 * LANES))
-          .intoArray(dq, s + 3 * LANES);
       x.fma(a, load(dk, s)).intoArray(dk, s);
       x.fma(b, load(dk, s + LANES)).intoArray(dk, s + LANES);
       x.fma(c, load(dk, s + 2 * LANES)).intoArray(dk, s + 2 * LANES);
