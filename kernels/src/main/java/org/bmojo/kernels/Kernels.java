@@ -4,6 +4,7 @@ import org.bmojo.error.BadInput;
 import org.bmojo.kernels.cpu.CpuAdamW;
 import org.bmojo.kernels.cpu.CpuCausalConv;
 import org.bmojo.kernels.cpu.CpuEideticSelect;
+import org.bmojo.kernels.cpu.CpuGatedDelta;
 import org.bmojo.kernels.cpu.CpuInnovationScore;
 import org.bmojo.kernels.cpu.CpuLinearCrossEntropy;
 import org.bmojo.kernels.cpu.CpuMemoryAttention;
@@ -11,6 +12,7 @@ import org.bmojo.kernels.cpu.CpuPackedLinear;
 import org.bmojo.kernels.cpu.CpuRmsNorm;
 import org.bmojo.kernels.cpu.CpuRotary;
 import org.bmojo.kernels.cpu.CpuSelectiveScan;
+import org.bmojo.kernels.cpu.CpuSsd;
 import org.bmojo.kernels.cpu.CpuSwiGlu;
 import org.bmojo.kernels.cuda.CudaAdamW;
 import org.bmojo.kernels.cuda.CudaCausalConv;
@@ -191,8 +193,8 @@ public record Kernels(
             new CpuSwiGlu(),
             new CpuLinearCrossEntropy(),
             new CpuAdamW(),
-            REFERENCE.ssd,
-            REFERENCE.gatedDelta,
+            new CpuSsd(),
+            new CpuGatedDelta(),
             REFERENCE.gatedRidge,
             new CpuPackedLinear(),
             REFERENCE.rowLinear,

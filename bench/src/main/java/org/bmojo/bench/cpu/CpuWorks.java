@@ -28,6 +28,15 @@ final class CpuWorks {
       add(all, name("scan forward", s), () -> scan(s, false));
       add(all, name("scan forward and backward", s), () -> scan(s, true));
     }
+    long[][] heads = {{2, 207, 3, 40, 72}, {2, 512, 8, 64, 64}, {1, 1024, 8, 128, 128}};
+    for (long[] s : heads) {
+      for (boolean both : new boolean[] {false, true}) {
+        String passes = both ? " forward and backward" : " forward";
+        add(all, name("SSD" + passes, s), () -> HeadWorks.ssd(name("SSD" + passes, s), s, both));
+        String delta = name("gated delta rule" + passes, s);
+        add(all, delta, () -> HeadWorks.gatedDelta(delta, s, both));
+      }
+    }
     long[][] activations = {{8, 256, 512}, {1, 4096, 1536}};
     for (long[] s : activations) {
       add(all, name("convolution forward and backward", s), () -> conv(s));

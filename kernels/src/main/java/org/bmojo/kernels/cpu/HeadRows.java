@@ -27,6 +27,13 @@ record HeadRows(Floats memory, long at, long step, int rows, int dim) {
     }
   }
 
+  /** The way back of {@link #read}. */
+  void write(int from, int count, float[] rows, int stride) {
+    for (int r = 0; r < count; r++) {
+      memory.write(at + (from + r) * step, rows, r * stride, dim);
+    }
+  }
+
   /** Adds {@code count} rows of {@code terms}, {@code stride} floats apart, to rows from … . */
   void add(int from, int count, float[] terms, int stride) {
     for (int r = 0; r < count; r++) {

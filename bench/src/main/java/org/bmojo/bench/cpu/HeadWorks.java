@@ -1,0 +1,84 @@
+package org.bmojo.bench.cpu;
+
+import java.util.List;
+import org.bmojo.bench.cpu.CpuLab.Work;
+import org.bmojo.kernels.op.GatedDelta;
+import org.bmojo.kernels.op.Ssd;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Recurrences with a matrix per head for a state, at sizes (B, T, H, N, P). Counted are the
+ * operations of the recurrence token by token, and each activation once.
+ */
+final class HeadWorks {
+  private HeadWorks() {}
+
+  /** Decay, write and read forward; that again, and the walk back. */
+  static Work ssd(String name, long[] s, boolean both) {
+    Tensor g = decays(s);
+    var in = new Ssd.Inputs(queries(s), unit(queries(s)), values(s), g, state(s));
+    Tensor dy = values(s), dLast = state(s);
+    return new Work(
+        name,
+        activations(s) * (both ? 3 : 1),
+        cells(s) * (both ? 5 + 16 : 5),
+        0,
+        room -> {
+          var out = room.ssd().forward(in, both);
+          if (!both) return List.of(out.y(), out.last());
+          var d = room.ssd().backward(in, out.checkpoints(), dy, dLast);
+          return List.of(out.y(), out.last(), d.q(), d.k(), d.v(), d.g(), d.initial());
+        });
+  }
+
+  /** The same, with what the state says of a key read before. */
+  static Work gatedDelta(String name, long[] s, boolean both) {
+    Tensor g = decays(s), beta = torch.rand(s[0], s[1], s[2]);
+    var in =
+        new GatedDelta.Inputs(unit(queries(s)), unit(queries(s)), values(s), beta, g, state(s));
+    Tensor dy = values(s), dLast = state(s);
+    return new Work(
+        name,
+        activations(s) * (both ? 3 : 1),
+        cells(s) * (both ? 7 + 22 : 7),
+        0,
+        room -> {
+          var out = room.gatedDelta().forward(in, both);
+          if (!both) return List.of(out.y(), out.last());
+          var d = room.gatedDelta().backward(in, out.checkpoints(), dy, dLast);
+          return List.of(out.y(), out.last(), d.q(), d.k(), d.v(), d.beta(), d.g(), d.initial());
+        });
+  }
+
+  private static Tensor queries(long[] s) {
+    return torch.randn(s[0], s[1], s[2], s[3]);
+  }
+
+  private static Tensor values(long[] s) {
+    return torch.randn(s[0], s[1], s[2], s[4]);
+  }
+
+  private static Tensor state(long[] s) {
+    return torch.randn(s[0], s[2], s[3], s[4]);
+  }
+
+  private static Tensor decays(long[] s) {
+    return torch.rand(s[0], s[1], s[2]).mul(new Scalar(-0.2));
+  }
+
+  private static Tensor unit(Tensor t) {
+    return t.div(t.square().sum(-1).sqrt().unsqueeze(-1));
+  }
+
+  /** Bytes of q, k, v and y. */
+  private static double activations(long[] s) {
+    return (double) s[0] * s[1] * s[2] * 2 * (s[3] + s[4]) * Float.BYTES;
+  }
+
+  /** Elements of all states after all tokens. */
+  private static double cells(long[] s) {
+    return (double) s[0] * s[1] * s[2] * s[3] * s[4];
+  }
+}

@@ -1,0 +1,64 @@
+package org.bmojo.kernels.cpu;
+
+import static org.bmojo.kernels.torch.Tensors.as;
+import static org.bmojo.kernels.torch.Tensors.empty;
+
+import java.util.Objects;
+import org.bmojo.kernels.op.GatedDelta;
+import org.bmojo.kernels.torch.Floats;
+import org.bmojo.kernels.torch.Scope;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Piece by piece, a task for each sequence and head: {@link DeltaRule} finds what the tokens of a
+ * piece write, and the rest is {@link CpuSsd} with that for values.
+ */
+public final class CpuGatedDelta implements GatedDelta {
+  @Override
+  public Output forward(Inputs in, boolean forBackward) {
+    try (Scope scope = new Scope()) {
+      HeadInputs from = HeadInputs.of(in);
+      HeadLayout layout = from.layout();
+      Floats y = Floats.like(from.v().owner());
+      Tensor last =
+          empty(y.owner(), layout.batch(), layout.heads(), layout.states(), layout.values());
+      Floats state = Floats.of(last);
+      Floats checkpoints = forBackward ? Floats.of(empty(last, layout.checkpoints())) : null;
+      Cores.forEach(layout.tasks(), task -> HeadForward.run(from, task, y, state, checkpoints));
+      return new Output(
+          scope.keep(as(y.owner(), in.v())),
+          scope.keep(last),
+          checkpoints == null ? null : scope.keep(checkpoints.owner()));
+    }
+  }
+
+  @Override
+  public Gradients backward(
+      Inputs in, @Nullable Tensor checkpoints, Tensor dy, @Nullable Tensor dLast) {
+    if (checkpoints == null) {
+      throw new IllegalStateException("forward was told no backward follows");
+    }
+    try (Scope scope = new Scope()) {
+      HeadInputs from = HeadInputs.of(in);
+      HeadBackward pass = new HeadBackward(from, checkpoints, dy, dLast);
+      Cores.forEach(from.layout().tasks(), pass::run);
+      return new Gradients(
+          scope.keep(as(pass.q.owner(), in.q())),
+          scope.keep(as(pass.k.owner(), in.k())),
+          scope.keep(as(pass.v.owner(), in.v())),
+          scope.keep(as(Objects.requireNonNull(pass.beta).owner(), in.beta())),
+          scope.keep(as(pass.g.owner(), in.g())),
+          scope.keep(pass.initial.owner()));
+    }
+  }
+
+  @Override
+  public Tensor step(Inputs in, Tensor state) {
+    try (Scope scope = new Scope()) {
+      Output out = forward(new Inputs(in.q(), in.k(), in.v(), in.beta(), in.g(), state), false);
+      state.copy_(out.last());
+      return scope.keep(out.y());
+    }
+  }
+}
