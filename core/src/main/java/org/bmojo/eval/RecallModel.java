@@ -45,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
  * @param modulated whether the score joins the logits (false)
- * @param early whether tokens about to leave the window are eligible (true where C ≤ W; decision 11)
+ * @param early whether tokens about to leave the window are eligible (true where C ≤ W; decision
+ *     11)
  * @param retrieved R, tokens that come back from storage for a chunk; 0 for no storage (0)
  * @param queries how many of the newest queries ask storage (4)
  */
