@@ -1,11 +1,9 @@
 package org.bmojo.kernels.cpu;
 
 import static org.bmojo.kernels.torch.Tensors.as;
-import static org.bmojo.kernels.torch.Tensors.empty;
 
 import java.util.Objects;
 import org.bmojo.kernels.op.GatedDelta;
-import org.bmojo.kernels.torch.Floats;
 import org.bmojo.kernels.torch.Scope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -18,18 +16,8 @@ public final class CpuGatedDelta implements GatedDelta {
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
-      HeadInputs from = HeadInputs.of(in);
-      HeadLayout layout = from.layout();
-      Floats y = Floats.like(from.v().owner());
-      Tensor last =
-          empty(y.owner(), layout.batch(), layout.heads(), layout.states(), layout.values());
-      Floats state = Floats.of(last);
-      Floats checkpoints = forBackward ? Floats.of(empty(last, layout.checkpoints())) : null;
-      Cores.forEach(layout.tasks(), task -> HeadForward.run(from, task, y, state, checkpoints));
-      return new Output(
-          scope.keep(as(y.owner(), in.v())),
-          scope.keep(last),
-          checkpoints == null ? null : scope.keep(checkpoints.owner()));
+      var all = HeadForward.all(scope, HeadInputs.of(in), in.v(), forBackward);
+      return new Output(all.y(), all.last(), all.checkpoints());
     }
   }
 
