@@ -78,62 +78,28 @@ public record EideticConfig(
 
   /** This with another storage, or none. */
   public EideticConfig with(@Nullable StorageConfig other) {
-    return new EideticConfig(
-        capacity,
-        chunk,
-        selection,
-        positions,
-        predictorRank,
-        modulated,
-        threshold,
-        other,
-        initialBias,
-        early);
+    return with(capacity, chunk, other, initialBias, early);
   }
 
   /** This with room for more tokens or fewer, chosen as often as {@code tokens} say. */
   public EideticConfig sized(int room, int tokens) {
-    return new EideticConfig(
-        room,
-        tokens,
-        selection,
-        positions,
-        predictorRank,
-        modulated,
-        threshold,
-        storage,
-        initialBias,
-        early);
+    return with(room, tokens, storage, initialBias, early);
   }
 
   /** This with b starting elsewhere. */
   public EideticConfig startingAt(double bias) {
-    return new EideticConfig(
-        capacity,
-        chunk,
-        selection,
-        positions,
-        predictorRank,
-        modulated,
-        threshold,
-        storage,
-        bias,
-        early);
+    return with(capacity, chunk, storage, bias, early);
   }
 
-  /** This with tokens eligible as early as {@code early} says. */
-  public EideticConfig eligible(boolean early) {
+  /** This with tokens eligible as early as {@code soon} says. */
+  public EideticConfig eligible(boolean soon) {
+    return with(capacity, chunk, storage, initialBias, soon);
+  }
+
+  private EideticConfig with(
+      int room, int tokens, @Nullable StorageConfig other, double bias, boolean soon) {
     return new EideticConfig(
-        capacity,
-        chunk,
-        selection,
-        positions,
-        predictorRank,
-        modulated,
-        threshold,
-        storage,
-        initialBias,
-        early);
+        room, tokens, selection, positions, predictorRank, modulated, threshold, other, bias, soon);
   }
 
   /** How far before a refresh the newest eligible token stands, given the window W. */

@@ -48,4 +48,9 @@ public record BlockConfig(
   public BlockConfig(MixerConfig mixer, int mlp) {
     this(mixer, mlp, false, null);
   }
+
+  /** This with another mixer. */
+  public BlockConfig with(MixerConfig other) {
+    return new BlockConfig(other, mlp, mlpBias, experts);
+  }
 }

@@ -31,4 +31,9 @@ public record ModelConfig(
   public static ModelConfig uniform(int vocabulary, int width, int count, BlockConfig layer) {
     return new ModelConfig(vocabulary, width, 1e-5, true, Collections.nCopies(count, layer));
   }
+
+  /** This with other layers. */
+  public ModelConfig with(List<BlockConfig> others) {
+    return new ModelConfig(vocabulary, width, normEps, tied, others);
+  }
 }

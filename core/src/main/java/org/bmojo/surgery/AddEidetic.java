@@ -6,7 +6,6 @@ import org.bmojo.error.BadInput;
 import org.bmojo.kernels.torch.Scope;
 import org.bmojo.mixer.AttentionConfig;
 import org.bmojo.mixer.EideticConfig;
-import org.bmojo.mixer.MixerConfig;
 import org.bmojo.model.BlockConfig;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
@@ -42,11 +41,8 @@ public final class AddEidetic {
           "expected a B'MOJO-F, in whose layers eidetic memory can stand beside it",
           "Prime one first, with BMF in the pattern");
     }
-    ModelConfig widened =
-        new ModelConfig(
-            config.vocabulary(), config.width(), config.normEps(), config.tied(), blocks);
     try (Scope scope = new Scope()) {
-      return Transplant.of(source, widened, seed).done();
+      return Transplant.of(source, config.with(blocks), seed).done();
     }
   }
 
@@ -57,7 +53,6 @@ public final class AddEidetic {
           "expected one without",
           "Give it another size, or use the model as it is");
     }
-    MixerConfig mixer = block.mixer().with(a.with(eidetic));
-    return new BlockConfig(mixer, block.mlp(), block.mlpBias(), block.experts());
+    return block.with(block.mixer().with(a.with(eidetic)));
   }
 }

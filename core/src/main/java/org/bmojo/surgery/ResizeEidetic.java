@@ -1,14 +1,7 @@
 package org.bmojo.surgery;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.bmojo.error.BadInput;
-import org.bmojo.kernels.torch.Scope;
-import org.bmojo.mixer.AttentionConfig;
-import org.bmojo.mixer.EideticConfig;
-import org.bmojo.model.BlockConfig;
 import org.bmojo.model.LanguageModel;
-import org.bmojo.model.ModelConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +13,7 @@ public final class ResizeEidetic {
 
   /** Whether any layer has eidetic memory. */
   public static boolean remembers(LanguageModel model) {
-    return model.config().layers().stream().anyMatch(block -> memory(block) != null);
+    return EideticLayers.any(model.config());
   }
 
   /**
@@ -35,30 +28,7 @@ public final class ResizeEidetic {
       throw new BadInput(
           "a model without eidetic memory", "expected a B'MOJO", "Add eidetic memory first");
     }
-    ModelConfig config = source.config();
-    List<BlockConfig> blocks = new ArrayList<>();
-    for (BlockConfig block : config.layers()) {
-      AttentionConfig a = block.mixer().attention();
-      EideticConfig memory = memory(block);
-      if (a == null || memory == null) {
-        blocks.add(block);
-        continue;
-      }
-      EideticConfig sized = memory.sized(capacity, chunk == null ? memory.chunk() : chunk);
-      blocks.add(
-          new BlockConfig(
-              block.mixer().with(a.with(sized)), block.mlp(), block.mlpBias(), block.experts()));
-    }
-    ModelConfig resized =
-        new ModelConfig(
-            config.vocabulary(), config.width(), config.normEps(), config.tied(), blocks);
-    try (Scope scope = new Scope()) {
-      return Transplant.of(source, resized, 0).done();
-    }
-  }
-
-  private static @Nullable EideticConfig memory(BlockConfig block) {
-    AttentionConfig a = block.mixer().attention();
-    return a == null ? null : a.eidetic();
+    return EideticLayers.changed(
+        source, memory -> memory.sized(capacity, chunk == null ? memory.chunk() : chunk));
   }
 }
