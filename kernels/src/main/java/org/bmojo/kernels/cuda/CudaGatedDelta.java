@@ -245,12 +245,17 @@ public final class CudaGatedDelta implements GatedDelta {
           "RESIDENT=" + Room.resident(v));
     }
 
-    /** (B, H, chunks, 64, 64) */
+    /** (B, H, chunks, 64, 64), for a walk. */
     Tensor inverses(boolean reversed) {
       Tensor inverses = Floats.empty(g, batch, heads, chunks(), CHUNK, CHUNK);
       long planes = v.element_size() == 2 ? 1 : 3, pitch = room().keysTo() + 8;
       int shared = (int) (4 * CHUNK * (CHUNK + 4) + 2 * planes * CHUNK * pitch);
-      program(reversed)
+      Program.of(
+              v,
+              "delta_inverses",
+              "ELEMENT=" + Program.type(v),
+              "KEYS_TO=" + room().keysTo(),
+              "ALIGNED=" + room().aligned())
           .kernel("delta_inverses")
           .launch(
               new Grid(chunks(), batch * heads, 1, THREADS, shared),
@@ -261,7 +266,8 @@ public final class CudaGatedDelta implements GatedDelta {
               inverses,
               tokens,
               (int) heads,
-              (int) rows);
+              (int) rows,
+              reversed ? 1 : 0);
       return inverses;
     }
 
