@@ -100,7 +100,9 @@ public final class Presets {
       case BMOJO_F, BMOJO -> {
         EideticConfig memory =
             family == Family.BMOJO
-                ? EideticConfig.of(EIDETIC, CHUNK, Selection.CONTEXTUAL).startingAt(CLOSED)
+                ? EideticConfig.of(EIDETIC, CHUNK, Selection.CONTEXTUAL)
+                    .startingAt(CLOSED)
+                    .eligible(true) // docs/decisions/0011
                 : null;
         AttentionConfig attention = attention(size, WINDOW, WINDOW, 4, memory);
         MixerConfig whole = new MixerConfig(MambaConfig.standard(), attention, true);
