@@ -23,7 +23,7 @@ change() { # NAME SED: a configuration with something replaced
   job E0 "$(model bmojo-f)"
   change E64 's/"capacity":[0-9]*/"capacity":64/g'
   change E256 's/"capacity":[0-9]*/"capacity":256/g'
-  change early 's/"threshold":null/"threshold":null,"early":true/g'
+  change late 's/"early":true/"early":false/g'
   change absolute 's/"positions":"fixed"/"positions":"absolute"/g'
   change unplaced 's/"positions":"fixed"/"positions":"none"/g'
 } >"$OUT/ablate.jobs"
