@@ -24,6 +24,7 @@ change() { # NAME SED: a configuration with something replaced
   change E64 's/"capacity":[0-9]*/"capacity":64/g'
   change E256 's/"capacity":[0-9]*/"capacity":256/g'
   change late 's/"early":true/"early":false/g'
+  change order 's/"positions":"fixed"/"positions":"order"/g'
   change absolute 's/"positions":"fixed"/"positions":"absolute"/g'
   change unplaced 's/"positions":"fixed"/"positions":"none"/g'
 } >"$OUT/ablate.jobs"

@@ -372,9 +372,9 @@ def eligible(e, threshold):
     return kept
 
 
-def remembered(e, chunk_start, window, capacity):
-    """The positions with the highest scores among those that left the window, later ones first."""
-    candidates = [j for j in range(max(0, chunk_start - window + 1)) if e[j] > -math.inf]
+def remembered(e, chunk_start, behind, capacity):
+    """The positions with the highest scores among those far enough behind, of equals the later ones."""
+    candidates = [j for j in range(max(0, chunk_start - behind + 1)) if e[j] > -math.inf]
     return sorted(sorted(candidates, key=lambda j: (e[j], j), reverse=True)[:capacity])
 
 
@@ -420,6 +420,8 @@ def attention(x, y, c, w):
         far_q, far_k = q, k
         if rotary and memory["positions"] == "fixed":
             far_q = rotary.turn(q, window + fading, window + fading + 1) * rotary.magnitude
+        if rotary and memory["positions"] == "order":
+            far_q = rotary.turn(q, window + fading, window + fading + 1)
         if rotary and memory["positions"] == "absolute":
             far_q, far_k = near_q, near_k
 
@@ -438,14 +440,18 @@ def attention(x, y, c, w):
             see(fading_q[i], fading_k[span], fading_v[span])
         if memory:
             start = i // memory["chunk"] * memory["chunk"]
-            kept = remembered(candidates, start, window, memory["capacity"])
+            behind = window - memory["chunk"] + 1 if memory.get("early") else window
+            kept = remembered(candidates, start, behind, memory["capacity"])
             if kept:
                 bias = np.zeros((heads, len(kept)))
                 if memory["selection"] in ("importance", "contextual", "combined"):
                     bias = bias + np.log(e[kept])
                 elif memory["modulated"]:
                     bias = w["innovation.gamma"][:, None] * np.log1p(e[kept])
-                see(far_q[i], far_k[kept], v[kept], bias)
+                keys = far_k[kept]
+                if rotary and memory["positions"] == "order":
+                    keys = rotary.turn(keys, np.arange(1 - len(kept), 1)[:, None], window + fading + 1)
+                see(far_q[i], keys, v[kept], bias)
         joint = np.concatenate(logits, axis=1)
         weights = np.exp(joint - joint.max(1, keepdims=True))
         weights /= weights.sum(1, keepdims=True)

@@ -23,7 +23,10 @@ import org.bmojo.tape.Ops;
 import org.bmojo.tape.Tape;
 import org.bmojo.tape.TorchFunction;
 import org.bmojo.tape.Var;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -271,8 +274,8 @@ public final class BMojo implements Names.Named {
       refreshDue(tape, eidetic, p, token, state);
       remembered.recent.putOne(positions, scored.eligible());
       Tensor keys = remembered.k.get();
-      if (eideticConfig.positions() == FarPositions.ABSOLUTE) {
-        keys = p.rotary() == null ? keys : turnedTo(keys, remembered.positions.get(), p.rotary());
+      if (eideticConfig.positions().turnsKeys() && p.rotary() != null) {
+        keys = turnedTo(keys, places(eideticConfig, remembered.positions.get()), p.rotary());
       }
       memory =
           new MemoryAttention.Eidetic(
@@ -392,19 +395,26 @@ public final class BMojo implements Names.Named {
     long distance = (long) p.config().reach() + p.config().fading();
     Angles fixed = rotary.at(q.value(), distance, 1);
     Var turned = KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
-    // The keys, unrotated, lack the factor that rotation would have brought them.
+    // Keys that are not turned lack the factor that rotation would have brought them.
     double grown = rotary.table().magnitude();
-    return grown == 1 ? turned : Ops.scale(tape, turned, grown);
+    return grown == 1 || memory.positions() == FarPositions.ORDER ? turned : Ops.scale(tape, turned, grown);
   }
 
-  /** The sets' keys as queries see them: as they are, but for absolute positions. */
+  /** The sets' keys as queries see them: as they are, or turned to a place of each. */
   private Var farKeys(Tape tape, EideticMemory.Sets sets) {
     RotaryCache rotary = projections == null ? null : projections.rotary();
     EideticConfig memory = projections == null ? null : projections.config().eidetic();
-    if (rotary == null || memory == null || memory.positions() != FarPositions.ABSOLUTE) {
-      return sets.k();
-    }
-    return TorchFunction.apply(tape, t -> turnedTo(t[0], sets.positions(), rotary), sets.k());
+    if (rotary == null || memory == null || !memory.positions().turnsKeys()) return sets.k();
+    Tensor places = places(memory, sets.positions());
+    return TorchFunction.apply(tape, t -> turnedTo(t[0], places, rotary), sets.k());
+  }
+
+  /** Where the members of sets stand, (…, E), those of empty slots meaning nothing. */
+  private static Tensor places(EideticConfig memory, Tensor positions) {
+    if (memory.positions() == FarPositions.ABSOLUTE) return positions;
+    // Sets are in order, empty slots last: the newest of n stands at 0, the oldest at 1 − n.
+    Tensor held = positions.ge(new Scalar(0L)).to(ScalarType.Long);
+    return held.cumsum(-1).sub(held.sum(new long[] {-1}, true, new ScalarTypeOptional()));
   }
 
   /** Keys (…, E, G, D) turned to positions (…, E). */

@@ -55,9 +55,9 @@ public record EideticConfig(
           "expected −20 to 20, and 0 where no score is learned",
           "Correct it, or leave it out");
     }
-    if (storage != null && positions == FarPositions.ABSOLUTE) {
+    if (storage != null && positions.turnsKeys()) {
       throw new BadInput(
-          "storage with absolute positions",
+          "storage with positions " + positions.name().toLowerCase(Locale.ROOT),
           "expected fixed or none, since a stored key is found whatever its distance",
           "set positions to fixed, or leave storage out");
     }

@@ -313,7 +313,7 @@ final class EideticMemory implements Names.Named {
 
   /** Whether {@link AttentionPlan} knows such a memory: without a bar, and by a score it knows. */
   boolean plans() {
-    boolean plain = config.threshold() == null && config.positions() != FarPositions.ABSOLUTE;
+    boolean plain = config.threshold() == null && !config.positions().turnsKeys();
     return plain && scorer.plans();
   }
 

@@ -131,7 +131,7 @@ public final class MixerStep {
     if (e.modulated() || e.threshold() != null || e.storage() != null) {
       return "eidetic memory that is modulated, has a bar or stores";
     }
-    return e.positions() == FarPositions.ABSOLUTE ? "absolute positions" : null;
+    return e.positions().turnsKeys() ? "far keys with places of their own" : null;
   }
 
   /** x (B, d) += the layer's output. */

@@ -69,6 +69,9 @@ class PythonReaderTest {
             4, 2, Selection.IMPORTANCE, FarPositions.ABSOLUTE, 0, false, new Threshold(null, 0.3));
     EideticConfig random =
         new EideticConfig(4, 3, Selection.RANDOM, FarPositions.FIXED, 0, false, null);
+    EideticConfig inOrder =
+        new EideticConfig(4, 2, Selection.CONTEXTUAL, FarPositions.ORDER, 0, false, null)
+            .eligible(true);
     AttentionDetails own =
         new AttentionDetails(
             true, true, 1e-6, 0.3, new RopeScaling.Yarn(4, 8, 32, 1, true, null), true, true);
@@ -80,6 +83,7 @@ class PythonReaderTest {
                 new MixerConfig(
                     mamba, attention(2, 2, 4, EideticConfig.of(4, 2, Selection.COMBINED)), true),
                 24)),
+        model(block(mamba, attention(3, 3, 4, inOrder)), block(mamba, null)),
         model(block(mamba2, attention(4, 4, 0, modulated)), block(mamba2, null)),
         model(block(delta, attention(3, 2, 4, running)), block(delta, null)),
         model(block(kalma, attention(2, 3, 0, random)), block(null, attention(null, 0, 0, null))),

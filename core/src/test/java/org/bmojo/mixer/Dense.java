@@ -106,13 +106,17 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
         List<long[]> chosen = sets;
         Tensor farQ =
             switch (memory.positions()) {
-              case FIXED -> turned(q, far, a.ropeBase());
+              case FIXED, ORDER -> turned(q, far, a.ropeBase());
               case NONE -> q;
               case ABSOLUTE -> nearQ;
             };
         Tensor farK = memory.positions() == FarPositions.ABSOLUTE ? nearK : k;
         Tensor seen = mask(tokens, (i, j) -> contains(chosen.get(i / memory.chunk()), j));
-        Tensor longTerm = products(farQ, farK, scale).add(bias(memory, scores.e, a.heads()));
+        Tensor match =
+            memory.positions() == FarPositions.ORDER
+                ? ordered(farQ, k, scale, chosen, a, memory.chunk())
+                : products(farQ, farK, scale);
+        Tensor longTerm = match.add(bias(memory, scores.e, a.heads()));
         logits.add(longTerm.add(seen));
         values.add(v);
         if (memory.storage() != null) {
@@ -126,6 +130,22 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
       Tensor output = read.reshape(tokens, -1).matmul(w("o_proj.weight").t());
       if (config.stateOutput()) output = output.add(Objects.requireNonNull(y));
       return new Dense(output, ownLoss, List.of(sets));
+    }
+
+    /** Products (H, T, T) where each chunk's set stands in a row, the newest of it at 0. */
+    private static Tensor ordered(
+        Tensor q, Tensor k, double scale, List<long[]> sets, AttentionConfig a, int chunk) {
+      int tokens = (int) q.size(0);
+      Tensor[] rows = new Tensor[sets.size()];
+      for (int c = 0; c < rows.length; c++) {
+        long[] set = sets.get(c);
+        double[] places = new double[tokens];
+        for (int i = 0; i < set.length; i++) places[(int) set[i]] = i - (set.length - 1);
+        int start = c * chunk;
+        Tensor own = q.narrow(0, start, Math.min(chunk, tokens - start));
+        rows[c] = products(own, turned(k, places, a.ropeBase()), scale);
+      }
+      return cat(1, rows);
     }
 
     /** Scores (T) as eidetic memory's logits see them, and the mean they are trained by. */

@@ -40,11 +40,11 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
             r.nextInt(6) == 0 ? 64 : r.nextInt(1, 7),
             r.nextInt(1, window + 4),
             selection,
-            FarPositions.values()[n / 7 % 3],
+            FarPositions.values()[n / 7 % 4],
             r.nextInt(3),
             !selection.joins() && n / 2 % 2 == 0,
             threshold(n / 3 % 3, selection, r));
-    if (n % 3 != 2 && eidetic.positions() != FarPositions.ABSOLUTE) {
+    if (n % 3 != 2 && !eidetic.positions().turnsKeys()) {
       StorageConfig.Summary summary = StorageConfig.Summary.values()[n / 3 % 2];
       eidetic = eidetic.with(new StorageConfig(1 + n % 5, summary, 1 + n / 2 % 4));
     }

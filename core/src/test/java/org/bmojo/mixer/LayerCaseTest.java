@@ -21,7 +21,7 @@ class LayerCaseTest {
       EideticConfig eidetic = attention(c).eidetic();
       if (eidetic != null) met.add(eidetic.selection() + " " + eidetic.positions());
     }
-    assertThat(met).hasSizeGreaterThanOrEqualTo(7 * 3 - 2);
+    assertThat(met).hasSizeGreaterThanOrEqualTo(7 * 4 - 4);
   }
 
   @Test
