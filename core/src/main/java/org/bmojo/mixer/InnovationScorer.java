@@ -55,19 +55,25 @@ final class InnovationScorer implements Scorer {
 
   @Override
   public Var score(Tape tape, Inputs in) {
-    if (in.y() == null) throw new IllegalStateException("innovation reads the state's output");
-    Var y = scaleFree ? KernelOps.rmsNorm(tape, in.y(), null, InnovationScore.EPS) : in.y();
+    Var y = in.y();
+    if (y == null) throw new IllegalStateException("innovation reads the state's output");
+    Var held = read(tape, y.detached());
     Tensor last = in.history() == null ? null : in.history().get();
-    Var own = score(tape, in.x().detached(), before(tape, y.detached(), last, in.packing()));
+    Var own = score(tape, in.x().detached(), before(tape, held, last, in.packing()));
     tape.addLoss(Ops.mean(tape, own));
     Var used = own.detached();
     if (differentiable && tape.isRecording()) {
-      used = score(tape, in.x(), before(tape, y, last, in.packing()));
+      used = score(tape, in.x(), before(tape, read(tape, y), last, in.packing()));
     }
     if (in.history() != null) {
-      in.history().set(y.value().select(1, y.value().size(1) - 1).clone());
+      in.history().set(held.value().select(1, held.value().size(1) - 1).clone());
     }
     return used;
+  }
+
+  /** What a prediction is made from. */
+  private Var read(Tape tape, Var y) {
+    return scaleFree ? KernelOps.rmsNorm(tape, y, null, InnovationScore.EPS) : y;
   }
 
   /** y_{j−1}, which a document's first token does not have. */
