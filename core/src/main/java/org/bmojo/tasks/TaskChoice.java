@@ -101,7 +101,8 @@ public record TaskChoice(
         }
       }
     }
-    Task task = everyScale != null && everyScale ? scaled() : task(tokens(), count(), Passkey.ANY_DEPTH);
+    Task task =
+        everyScale != null && everyScale ? scaled() : task(tokens(), count(), Passkey.ANY_DEPTH);
     return Suite.of(kind.label(), seed, List.of(new Part(task, train)), tests);
   }
 
