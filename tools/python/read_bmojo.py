@@ -326,7 +326,8 @@ def scores(x, y, c, w):
     normalised = rms_norm(x, None, 1e-6)
     if selection in ("innovation", "combined"):
         predictor = "innovation" if selection == "innovation" else "importance.innovation"
-        before = np.concatenate([np.zeros((1, y.shape[1])), y[:-1]])
+        told = rms_norm(y, None, 1e-6) if c.get("scaleFree") else y
+        before = np.concatenate([np.zeros((1, y.shape[1])), told[:-1]])
         guess = before @ w[predictor + ".down.weight"].T @ w[predictor + ".up.weight"].T
         surprise = ((normalised - guess) ** 2).mean(-1)
         return surprise if selection == "innovation" else surprise * importance(x, w)

@@ -141,7 +141,9 @@ final class Convert implements Callable<Integer> {
     if (!ResizeEidetic.remembers(model)) {
       Selection rule = selection == null ? Selection.INNOVATION : selection;
       int tokens = chunk == null ? 128 : chunk;
-      return AddEidetic.to(model, EideticConfig.of(capacity, tokens, rule), seed);
+      EideticConfig memory =
+          EideticConfig.of(capacity, tokens, rule).predictingFrom(rule.predicts());
+      return AddEidetic.to(model, memory, seed);
     }
     if (selection == null) return ResizeEidetic.to(model, capacity, chunk);
     throw new BadInput(

@@ -118,6 +118,12 @@ final class RecallModelOptions {
   @Nullable Boolean early;
 
   @Option(
+      names = "--scale-free",
+      negatable = true,
+      description = "Innovation predicts from the state's normalised output (where it predicts).")
+  @Nullable Boolean scaleFree;
+
+  @Option(
       names = "--retrieved",
       paramLabel = "R",
       description = "Tokens that come back from storage for a chunk; 0 for no storage (0).")
@@ -185,6 +191,7 @@ final class RecallModelOptions {
         positions,
         modulated,
         early,
+        scaleFree,
         retrieved,
         queries);
   }
@@ -209,6 +216,7 @@ final class RecallModelOptions {
         positions,
         modulated,
         early,
+        scaleFree,
         retrieved,
         queries);
   }

@@ -49,7 +49,8 @@ final class RecallTaskOptions {
   @Option(
       names = "--every-scale",
       description =
-          "Half of the passkeys trained on are as often near the question as far from it.")
+          "Passkey: half of those trained on are as often near the question as far from it."
+              + " Induction: half of the examples end early, at lengths of every scale.")
   @Nullable Boolean everyScale;
 
   @Option(

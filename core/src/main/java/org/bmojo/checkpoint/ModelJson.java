@@ -73,6 +73,9 @@ public final class ModelJson {
 
     @JsonInclude(JsonInclude.Include.NON_DEFAULT)
     boolean early();
+
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT)
+    boolean scaleFree();
   }
 
   /** Equal blocks in a row. */
@@ -141,6 +144,7 @@ public final class ModelJson {
       if (!eidetic.has("storage")) eidetic.putNull("storage");
       if (!eidetic.has("initialBias")) eidetic.put("initialBias", 0.0);
       if (!eidetic.has("early")) eidetic.put("early", false);
+      if (!eidetic.has("scaleFree")) eidetic.put("scaleFree", false);
     }
     return copy;
   }

@@ -47,6 +47,7 @@ import org.jspecify.annotations.Nullable;
  * @param modulated whether the score joins the logits (false)
  * @param early whether tokens about to leave the window are eligible (true where C ≤ W; decision
  *     11)
+ * @param scaleFree whether innovation predicts from rms(y) (true where it predicts; decision 12)
  * @param retrieved R, tokens that come back from storage for a chunk; 0 for no storage (0)
  * @param queries how many of the newest queries ask storage (4)
  */
@@ -72,6 +73,7 @@ public record RecallModel(
     @Nullable FarPositions positions,
     @Nullable Boolean modulated,
     @Nullable Boolean early,
+    @Nullable Boolean scaleFree,
     @Nullable Integer retrieved,
     @Nullable Integer queries) {
   /** Which memories. */
@@ -148,6 +150,7 @@ public record RecallModel(
     refuse(!family.longTerm, family, "positions", positions);
     refuse(!family.longTerm, family, "modulated", modulated);
     refuse(!family.longTerm, family, "early", early);
+    refuse(!family.longTerm, family, "scaleFree", scaleFree);
     refuse(!family.longTerm, family, "retrieved", retrieved);
     refuse(!family.longTerm, family, "queries", queries);
     if (or(retrieved, 0) != 0 && or(eidetic, EIDETIC) == 0) {
@@ -176,7 +179,7 @@ public record RecallModel(
   public static RecallModel of(Family family) {
     return new RecallModel(
         family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null, null, null, null);
+        null, null, null, null, null, null, null, null, null);
   }
 
   /** The same with every size that the model has written out, and no other. */
@@ -208,6 +211,7 @@ public record RecallModel(
         remembers ? far() : null,
         remembers ? modulated != null && modulated : null,
         remembers ? soon() : null,
+        remembers && rule().predicts() ? freed() : null,
         stores ? retrieved : null,
         stores ? or(queries, QUERIES) : null);
   }
@@ -261,6 +265,7 @@ public record RecallModel(
     boolean joins = modulated != null && modulated;
     return new EideticConfig(capacity, refresh(), rule(), far(), 0, joins, null)
         .eligible(soon())
+        .predictingFrom(freed())
         .with(storage());
   }
 
@@ -275,6 +280,10 @@ public record RecallModel(
 
   private boolean soon() {
     return early == null ? refresh() <= reach() : early;
+  }
+
+  private boolean freed() {
+    return scaleFree == null ? rule().predicts() : scaleFree;
   }
 
   private Selection rule() {

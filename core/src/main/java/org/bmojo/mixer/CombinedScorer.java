@@ -16,7 +16,7 @@ final class CombinedScorer implements Scorer {
   final ImportanceScorer importance;
 
   CombinedScorer(int width, EideticConfig config, Initializer init) {
-    innovation = new InnovationScorer(width, config.predictorRank(), true, init);
+    innovation = new InnovationScorer(width, config, true, init);
     importance = new ImportanceScorer(width, false, config.initialBias(), init);
   }
 

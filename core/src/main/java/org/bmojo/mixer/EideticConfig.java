@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  *     until training finds a use for it
  * @param early whether tokens that leave the window before the next refresh are eligible already,
  *     so that none is ever in neither; needs C ≤ W
+ * @param scaleFree whether innovation predicts from rms(y) instead of y, so that neither its error
+ *     nor its gradient depends on how loud the state has become; for selection by innovation alone
+ *     or combined
  */
 public record EideticConfig(
     int capacity,
@@ -30,7 +33,8 @@ public record EideticConfig(
     @Nullable Threshold threshold,
     @Nullable StorageConfig storage,
     double initialBias,
-    boolean early) {
+    boolean early,
+    boolean scaleFree) {
   /** Refuses sizes that make no memory and switches that contradict each other. */
   public EideticConfig {
     if (capacity < 1 || chunk < 1 || predictorRank < 0) {
@@ -55,6 +59,12 @@ public record EideticConfig(
           "expected −20 to 20, and 0 where no score is learned",
           "Correct it, or leave it out");
     }
+    if (scaleFree && !selection.predicts()) {
+      throw new BadInput(
+          "a scaleFree prediction for selection by " + selection.name().toLowerCase(Locale.ROOT),
+          "expected innovation or combined, which predict from the state",
+          "set scaleFree to false, or leave it out");
+    }
     if (storage != null && positions.turnsKeys()) {
       throw new BadInput(
           "storage with positions " + positions.name().toLowerCase(Locale.ROOT),
@@ -73,33 +83,63 @@ public record EideticConfig(
       boolean modulated,
       @Nullable Threshold threshold) {
     this(
-        capacity, chunk, selection, positions, predictorRank, modulated, threshold, null, 0, false);
+        capacity,
+        chunk,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        null,
+        0,
+        false,
+        false);
   }
 
   /** This with another storage, or none. */
   public EideticConfig with(@Nullable StorageConfig other) {
-    return with(capacity, chunk, other, initialBias, early);
+    return with(capacity, chunk, other, initialBias, early, scaleFree);
   }
 
   /** This with room for more tokens or fewer, chosen as often as {@code tokens} say. */
   public EideticConfig sized(int room, int tokens) {
-    return with(room, tokens, storage, initialBias, early);
+    return with(room, tokens, storage, initialBias, early, scaleFree);
   }
 
   /** This with b starting elsewhere. */
   public EideticConfig startingAt(double bias) {
-    return with(capacity, chunk, storage, bias, early);
+    return with(capacity, chunk, storage, bias, early, scaleFree);
   }
 
   /** This with tokens eligible as early as {@code soon} says. */
   public EideticConfig eligible(boolean soon) {
-    return with(capacity, chunk, storage, initialBias, soon);
+    return with(capacity, chunk, storage, initialBias, soon, scaleFree);
+  }
+
+  /** This predicting from rms(y), or from y. */
+  public EideticConfig predictingFrom(boolean normed) {
+    return with(capacity, chunk, storage, initialBias, early, normed);
   }
 
   private EideticConfig with(
-      int room, int tokens, @Nullable StorageConfig other, double bias, boolean soon) {
+      int room,
+      int tokens,
+      @Nullable StorageConfig other,
+      double bias,
+      boolean soon,
+      boolean normed) {
     return new EideticConfig(
-        room, tokens, selection, positions, predictorRank, modulated, threshold, other, bias, soon);
+        room,
+        tokens,
+        selection,
+        positions,
+        predictorRank,
+        modulated,
+        threshold,
+        other,
+        bias,
+        soon,
+        normed);
   }
 
   /** How far before a refresh the newest eligible token stands, given the window W. */

@@ -50,8 +50,7 @@ final class EideticMemory implements Names.Named {
     eligibility = new Eligibility(config.threshold());
     scorer =
         switch (config.selection()) {
-          case INNOVATION ->
-              new InnovationScorer(width, config.predictorRank(), config.modulated(), init);
+          case INNOVATION -> new InnovationScorer(width, config, config.modulated(), init);
           case FILTER -> new FilterScorer(width, config.modulated(), init);
           case IMPORTANCE -> new ImportanceScorer(width, false, config.initialBias(), init);
           case CONTEXTUAL -> new ImportanceScorer(width, true, config.initialBias(), init);

@@ -167,6 +167,7 @@ public final class EideticSteps {
             batch,
             (int) one.x.size(1),
             one.score.rank(),
+            e.scaleFree(),
             e.behind(config.reach()) + e.chunk(),
             e.capacity(),
             e.behind(config.reach()),

@@ -2,7 +2,7 @@ package org.bmojo.mixer;
 
 /** Which tokens eidetic memory prefers: how a token's score is made. */
 public enum Selection {
-  /** e = ‖rms(x_j) − P(y_{j−1})‖²/d: how badly the state predicted the token. */
+  /** e = ‖rms(x_j) − P(y_{j−1})‖²/d, or of rms(y): how badly the state predicted the token. */
   INNOVATION,
   /** e = softplus(w·x_j + b), whose logarithm joins the logit and so trains w. */
   IMPORTANCE,
@@ -29,8 +29,13 @@ public enum Selection {
     return this == IMPORTANCE || this == CONTEXTUAL || this == COMBINED;
   }
 
+  /** Whether the score is how badly the state's output predicted the token, wholly or in part. */
+  public boolean predicts() {
+    return this == INNOVATION || this == COMBINED;
+  }
+
   /** Whether the score reads the state's output, and so needs a layer that has one. */
   public boolean readsState() {
-    return this == INNOVATION || this == CONTEXTUAL || this == COMBINED;
+    return predicts() || this == CONTEXTUAL;
   }
 }

@@ -76,7 +76,8 @@ public final class SmallPresets {
     MambaConfig ssm = MambaConfig.standard();
     MixerConfig window = new MixerConfig(null, attention(size, size.window, 0, null));
     MixerConfig mamba = new MixerConfig(ssm, null);
-    EideticConfig eidetic = EideticConfig.of(size.eidetic, size.chunk, Selection.INNOVATION);
+    EideticConfig eidetic =
+        EideticConfig.of(size.eidetic, size.chunk, Selection.INNOVATION).predictingFrom(true);
     List<BlockConfig> layers = new ArrayList<>();
     for (int i = 0; i < size.layers; i++) {
       MixerConfig mixer =

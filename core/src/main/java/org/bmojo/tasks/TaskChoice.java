@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param randomFillers whether MQAR's fillers are random ids; 0 otherwise, which is easier
  * @param examples to train on, again and again; endless where the task says so
  * @param everyScale whether training hides the passkey at distances of {@link Passkey#EVERY_SCALE}
- *     instead of uniformly
+ *     instead of uniformly, or asks for what followed the trigger after {@link
+ *     InductionHeads.Config#everyScale any number of tokens}
  * @param testLengths null for the training length
  * @param testPairs null for the training number
  * @param testDepths where the passkey is hidden, 0 … 1; null for anywhere
@@ -63,7 +64,8 @@ public record TaskChoice(
     refuse(!mqar, kind, "randomFillers", randomFillers);
     refuse(published, kind, "examples", examples);
     refuse(published, kind, "testExamples", testExamples);
-    refuse(kind != TaskKind.PASSKEY, kind, "everyScale", everyScale);
+    boolean scales = kind == TaskKind.PASSKEY || kind == TaskKind.INDUCTION;
+    refuse(!scales, kind, "everyScale", everyScale);
     refuse(kind != TaskKind.PASSKEY, kind, "testDepths", testDepths);
   }
 
@@ -99,8 +101,8 @@ public record TaskChoice(
         }
       }
     }
-    boolean scaled = everyScale != null && everyScale;
-    Task task = task(tokens(), count(), scaled ? Passkey.EVERY_SCALE : Passkey.ANY_DEPTH);
+    Task task =
+        everyScale != null && everyScale ? scaled() : task(tokens(), count(), Passkey.ANY_DEPTH);
     return Suite.of(kind.label(), seed, List.of(new Part(task, train)), tests);
   }
 
@@ -108,6 +110,12 @@ public record TaskChoice(
   private long testExamples(int tokens) {
     int standard = kind.sizes().examples() == Segment.ENDLESS ? TEST_EXAMPLES : 1280;
     return or(testExamples, Math.clamp(TEST_TOKENS / tokens, FEWEST_TEST_EXAMPLES, standard));
+  }
+
+  private Task scaled() {
+    return kind == TaskKind.INDUCTION
+        ? new InductionHeads(new InductionHeads.Config(ids(), tokens(), true))
+        : task(tokens(), count(), Passkey.EVERY_SCALE);
   }
 
   private Task task(int length, int pairs, double depth) {

@@ -10,6 +10,7 @@ import org.bmojo.error.BadInput;
 import org.bmojo.io.Json;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Presets;
+import org.bmojo.model.SmallPresets;
 import org.bmojo.model.TinyModels;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -88,6 +89,28 @@ class ModelJsonTest {
     assertThat(read).isNotEqualTo(config);
     assertThat(new String(Json.bytes(ModelJson.write(read)), StandardCharsets.UTF_8))
         .doesNotContain("initialBias");
+  }
+
+  @Test
+  void aFileWithoutScaleFreePredictsAsItDid() {
+    ModelConfig config = SmallPresets.named("bmojo-tiny", 257);
+    String json = new String(Json.bytes(ModelJson.write(config)), StandardCharsets.UTF_8);
+    assertThat(json).contains("\"scaleFree\" : true");
+    ModelConfig read = parse(json.replaceAll(",\\s*\"scaleFree\" : true", ""));
+    assertThat(read).isNotEqualTo(config);
+    assertThat(new String(Json.bytes(ModelJson.write(read)), StandardCharsets.UTF_8))
+        .doesNotContain("scaleFree");
+  }
+
+  @Test
+  void aScaleFreePredictionOfARuleThatDoesNotPredictIsRefused() {
+    String json =
+        new String(
+            Json.bytes(ModelJson.write(SmallPresets.named("bmojo-tiny", 257))),
+            StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> parse(json.replace("innovation", "contextual")))
+        .isInstanceOf(BadInput.class)
+        .hasMessageContaining("scaleFree prediction for selection by contextual");
   }
 
   @Test

@@ -81,7 +81,10 @@ class PythonReaderTest {
             block(mamba, attention(3, 3, 4, EideticConfig.of(3, 2, Selection.CONTEXTUAL))),
             new BlockConfig(
                 new MixerConfig(
-                    mamba, attention(2, 2, 4, EideticConfig.of(4, 2, Selection.COMBINED)), true),
+                    mamba,
+                    attention(
+                        2, 2, 4, EideticConfig.of(4, 2, Selection.COMBINED).predictingFrom(true)),
+                    true),
                 24)),
         model(block(mamba, attention(3, 3, 4, inOrder)), block(mamba, null)),
         model(block(mamba2, attention(4, 4, 0, modulated)), block(mamba2, null)),

@@ -154,7 +154,7 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
     private Scores scores(EideticConfig memory, Tensor x, @Nullable Tensor y, int tokens) {
       return switch (memory.selection()) {
         case INNOVATION -> {
-          Tensor state = Objects.requireNonNull(y);
+          Tensor state = read(memory, y);
           Tensor free = innovation("innovation", x, state);
           Tensor held = innovation("innovation", x.detach(), state.detach());
           yield new Scores(memory.modulated() ? free : free.detach(), held.mean());
@@ -170,7 +170,7 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
           yield new Scores(logit.exp().log1p(), null);
         }
         case COMBINED -> {
-          Tensor state = Objects.requireNonNull(y);
+          Tensor state = read(memory, y);
           Tensor held = innovation("importance.innovation", x.detach(), state.detach());
           Tensor free = innovation("importance.innovation", x, state);
           yield new Scores(importance(x).mul(free), held.mean());
@@ -194,6 +194,12 @@ public record Dense(Tensor output, @Nullable Tensor ownLoss, List<List<long[]>> 
 
     private Tensor importance(Tensor x) {
       return x.mv(w("importance.weight")).add(w("importance.bias")).exp().log1p();
+    }
+
+    /** What the predictor reads. */
+    private static Tensor read(EideticConfig memory, @Nullable Tensor y) {
+      Tensor state = Objects.requireNonNull(y);
+      return memory.scaleFree() ? rms(state, 1e-6) : state;
     }
 
     private Tensor innovation(String predictor, Tensor x, Tensor y) {

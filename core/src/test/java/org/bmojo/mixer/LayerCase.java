@@ -49,6 +49,7 @@ record LayerCase(MixerConfig config, int width, int batch, int tokens, long seed
       eidetic = eidetic.with(new StorageConfig(1 + n % 5, summary, 1 + n / 2 % 4));
     }
     if (n % 5 < 2 && eidetic.chunk() <= window) eidetic = eidetic.eligible(true);
+    if (n / 9 % 2 == 1 && selection.predicts()) eidetic = eidetic.predictingFrom(true);
     AttentionConfig attention =
         new AttentionConfig(
             heads,

@@ -41,6 +41,7 @@ class LayerCaseTest {
     remembers((c, e) -> e.capacity() > c.tokens());
     remembers((c, e) -> e.modulated());
     remembers((c, e) -> e.early() && e.chunk() > 1);
+    remembers((c, e) -> e.scaleFree());
     remembers((c, e) -> e.threshold() != null && e.threshold().quantile() != null);
     remembers((c, e) -> e.threshold() != null && e.threshold().absolute() != null);
   }

@@ -81,6 +81,13 @@ abstract class DecoderContract {
             List.of(state, bmojo(mamba, important), bmojo(odd, important)),
             true),
         new Family("bmojo, combined", List.of(bmojo(mamba, combined), bmojo(odd, combined)), true),
+        new Family(
+            "bmojo, scale-free",
+            List.of(
+                bmojo(mamba, memory.predictingFrom(true)),
+                bmojo(odd, combined.predictingFrom(true)),
+                bmojo(mamba, memory)),
+            true),
         new Family("importance, no state", List.of(window, kept), true));
   }
 

@@ -52,6 +52,9 @@ class TokenStepTest {
     configs.put(
         "bmojo-f", model(144, MambaConfig.standard(), attention(4, 1, 64, 5, 11, 4, false, null)));
     configs.put("bmojo", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, fixed)));
+    configs.put(
+        "scale-free",
+        model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, fixed.predictingFrom(true))));
     configs.put("no positions", model(24, mamba, attention(6, 3, 4, 6, 5, 0, false, none)));
     configs.put("contextual", model(24, mamba, attention(2, 1, 34, 9, 8, 4, true, contextual())));
     EideticConfig unplaced =

@@ -39,6 +39,34 @@ class NeedlesTest {
     }
   }
 
+  /** Half of the examples have the length they always had, the others one of 3 … 65. */
+  @Test
+  void inductionAtEveryScaleEndsAtLengthsOfEveryScale() {
+    Task task = new InductionHeads(new InductionHeads.Config(16, 65, true));
+    int n = 60_000;
+    Batch batch = Tasks.train(task, n);
+    assertThat(batch.labels()).isEqualTo(n); // one question each
+    long[] lengths = new long[63]; // from 3 on
+    long[] places = new long[63]; // of the trigger in examples of the full length
+    for (int i = 0; i < n; i++) {
+      int end = batch.positions()[i] % 65;
+      lengths[end + 1 - 3]++;
+      if (end == 64) places[end - batch.distances()[i]]++;
+    }
+    double[] expected = new double[63];
+    for (int k = 1; k <= 63; k++) expected[k - 1] = Math.log((k + 1.) / k) / Math.log(64) / 2;
+    expected[62] += 0.5;
+    assertThat(Tasks.chiSquareZ(lengths, expected)).isLessThan(4);
+    assertThat(Tasks.uniformZ(places)).isLessThan(4);
+  }
+
+  /** The option draws nothing where it is off: old examples stay what they were. */
+  @Test
+  void inductionAsPublishedIsAskedAtTheEnd() {
+    Batch batch = Tasks.train(new InductionHeads(new InductionHeads.Config(16, 63)), 207);
+    for (int i = 0; i < 207; i++) assertThat(batch.positions()[i]).isEqualTo(63 * i + 62);
+  }
+
   @ParameterizedTest
   @CsvSource({"0, 1", "0.25, 256", "0.5, 511", "1, 1021"})
   void fixedDepthPutsTheAskedNeedleThere(double depth, int key) {

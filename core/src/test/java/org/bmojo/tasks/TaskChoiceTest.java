@@ -110,6 +110,31 @@ class TaskChoiceTest {
   }
 
   @Test
+  void inductionAtEveryScaleIsAskedAsEver() {
+    TaskChoice choice =
+        new TaskChoice(
+            TaskKind.INDUCTION,
+            63,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            true,
+            List.of(13, 207),
+            null,
+            null,
+            13);
+    Suite suite = choice.suite(1);
+    assertThat(suite.train().getFirst().task().config())
+        .isEqualTo(new InductionHeads.Config(16, 63, true));
+    assertThat(suite.test())
+        .extracting(s -> s.task().config())
+        .containsExactly(new InductionHeads.Config(16, 13), new InductionHeads.Config(16, 207));
+  }
+
+  @Test
   void whatATaskDoesNotHaveIsRefused() {
     assertThatThrownBy(() ->
             new TaskChoice(

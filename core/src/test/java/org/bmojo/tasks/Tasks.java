@@ -42,7 +42,9 @@ final class Tasks {
         new VariableTracking(new VariableTracking.Config(5, 1, 0, 1, 2, 1, 0, 1)),
         new VariableTracking(new VariableTracking.Config(25, 2, 0.5, 5, 2, 1, 4, 5)),
         new InductionHeads(new InductionHeads.Config(2, 3)),
-        new InductionHeads(new InductionHeads.Config(16, 207)));
+        new InductionHeads(new InductionHeads.Config(16, 207)),
+        new InductionHeads(new InductionHeads.Config(2, 3, true)),
+        new InductionHeads(new InductionHeads.Config(16, 207, true)));
   }
 
   static Stream<Task> all() {

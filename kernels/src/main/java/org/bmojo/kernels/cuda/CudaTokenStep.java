@@ -233,6 +233,7 @@ public final class CudaTokenStep implements TokenStep {
             "token_score",
             "WIDTH=" + memories.width(),
             "RANK=" + memories.rank(),
+            "SCALE_FREE=" + (memories.scaleFree() ? 1 : 0),
             "VECTOR=" + vector,
             "THREADS=" + threads)
         .kernel("token_score")

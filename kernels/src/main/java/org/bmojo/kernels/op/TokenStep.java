@@ -188,6 +188,7 @@ public interface TokenStep {
    * @param batch B
    * @param width d: x, y and history are (B, d)
    * @param rank r: down is (r, d), up (d, r); 0 without
+   * @param scaleFree whether a predictor reads rms(y)
    * @param rows of the rings (B, rows) and (B, rows, G, D)
    * @param capacity E
    * @param window W
@@ -204,6 +205,7 @@ public interface TokenStep {
       int batch,
       int width,
       int rank,
+      boolean scaleFree,
       int rows,
       int capacity,
       int window,
@@ -216,9 +218,9 @@ public interface TokenStep {
   }
 
   /**
-   * Scores the token, and notes the score and, for the next token's prediction, y: by innovation,
-   * mean (rms(x) − up · down · y before)²; by importance, softplus(w·x + u·rms(y) + b), with or
-   * without the term in y; by their product.
+   * Scores the token, and notes the score and, for the next token's prediction, y or rms(y): by
+   * innovation, mean (rms(x) − up · down · y before)²; by importance, softplus(w·x + u·rms(y) + b),
+   * with or without the term in y; by their product.
    *
    * @param positions (B) int64
    */

@@ -12,11 +12,19 @@ import org.bmojo.kernels.op.InnovationScore;
  * The innovation of a token, ‖rms(x) − predicted‖² / d, into a ring of scores; and the state's
  * output, which the next token's prediction is made from.
  *
+ * @param scaleFree whether that is made from rms(y)
  * @param scores (1, capacity) ring
  * @param history (1, d)
  */
 public record Innovate(
-    float[] x, float[] predicted, float[] y, int width, Moment moment, Place scores, Place history)
+    float[] x,
+    float[] predicted,
+    float[] y,
+    boolean scaleFree,
+    int width,
+    Moment moment,
+    Place scores,
+    Place history)
     implements Stage {
   @Override
   public int parts() {
@@ -33,6 +41,12 @@ public record Innovate(
     }
     float e = Lanes.sum(sum, new float[LANES]) / width;
     scores.floats().set(moment.position % scores.size(1), e);
-    history.floats().write(0, y, 0, width);
+    float[] from = y;
+    if (scaleFree) {
+      float loud = Input.scale(y, 0, width, InnovationScore.EPS);
+      from = room.floats(width);
+      for (int i = 0; i < width; i++) from[i] = y[i] * loud;
+    }
+    history.floats().write(0, from, 0, width);
   }
 }

@@ -5,7 +5,7 @@ using T = ELEMENT;
 
 struct Layer {
   const T *x, *y;            // (B, d) the layer's input and its state's output
-  T* history;                // (B, d) the state's output one token earlier
+  T* history;                // (B, d) of the token before, what this one is foreseen from
   const PREDICTOR *down, *up;                          // (r, d), (d, r); null: none
   const IMPORTANCE *weight, *state_weight, *offset;  // (d), (d), (1); null: none
   float* recent;             // (B, rows) scores by position

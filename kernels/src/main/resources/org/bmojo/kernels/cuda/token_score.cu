@@ -1,7 +1,7 @@
 // How much a token is worth keeping, in each layer's eyes: how badly its state foresaw the token, the
 // token's learned importance, or their product. A block per layer and sequence.
-// Constants: those of eidetic_layer.cuh, WIDTH d, RANK r (0: nothing is foreseen), VECTOR elements per
-// load, THREADS of a block.
+// Constants: those of eidetic_layer.cuh, WIDTH d, RANK r (0: nothing is foreseen), SCALE_FREE whether
+// from rms(y), VECTOR elements per load, THREADS of a block.
 #include "common.cuh"
 #include "pipeline.cuh"
 #include "eidetic_layer.cuh"
@@ -33,17 +33,19 @@ __device__ float product(const PREDICTOR* row, const T* vector) {
   return warp_sum(sum);
 }
 
-// mean (rms(x) − P(y before))²; y becomes what the next token's prediction reads.
+// mean (rms(x) − P(y before))²; y, or rms(y), becomes what the next token's prediction reads.
 __device__ float innovation(const Layer& layer, long from, float eps) {
   int warp = threadIdx.x / 32;
   __shared__ __align__(16) T before[WIDTH], low[RANK];
-  float square = 0.f;
+  float square = 0.f, loudness = 0.f;
   for (int i = threadIdx.x; i < WIDTH; i += THREADS) {
     before[i] = layer.history[from + i];
-    float in = wide(layer.x[from + i]);
+    float in = wide(layer.x[from + i]), out = wide(layer.y[from + i]);
     square += in * in;
+    loudness += out * out;
   }
   float scale = 1.f / sqrtf(block_sum(square) / WIDTH + eps);
+  float even = SCALE_FREE ? 1.f / sqrtf(block_sum(loudness) / WIDTH + eps) : 1.f;
   for (int r = warp; r < RANK; r += WARPS) {
     float sum = product<WIDTH>(layer.down + r * (long)WIDTH, before);
     if (threadIdx.x % 32 == 0) low[r] = narrow<T>(sum);
@@ -55,7 +57,9 @@ __device__ float innovation(const Layer& layer, long from, float eps) {
     float difference = wide(layer.x[from + i]) * scale - predicted;
     if (threadIdx.x % 32 == 0) error += difference * difference;
   }
-  for (int i = threadIdx.x; i < WIDTH; i += THREADS) layer.history[from + i] = layer.y[from + i];
+  for (int i = threadIdx.x; i < WIDTH; i += THREADS) {
+    layer.history[from + i] = narrow<T>(wide(layer.y[from + i]) * even);
+  }
   return block_sum(error) / WIDTH;
 }
 #endif
