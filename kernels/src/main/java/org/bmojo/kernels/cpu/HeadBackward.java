@@ -14,7 +14,7 @@ final class HeadBackward {
 
   private final HeadInputs in;
   private final Floats checkpoints, dy;
-  private final @Nullable Floats dLast, along;
+  private final @Nullable Floats dLast;
 
   /**
    * With room for the gradients, in the innermost scope.
@@ -24,22 +24,7 @@ final class HeadBackward {
    * @param dLast (B, H, N, P)
    */
   HeadBackward(HeadInputs in, Tensor checkpoints, Tensor dy, @Nullable Tensor dLast) {
-    this(in, checkpoints, dy, dLast, null);
-  }
-
-  /**
-   * The same where the loss sees the size of states.
-   *
-   * @param along (B, T, H), as {@link HeadReverse} has it
-   */
-  HeadBackward(
-      HeadInputs in,
-      Tensor checkpoints,
-      Tensor dy,
-      @Nullable Tensor dLast,
-      @Nullable Floats along) {
     this.in = in;
-    this.along = along;
     this.checkpoints = Floats.of(checkpoints);
     this.dy = Floats.of(dy);
     this.dLast = dLast == null ? null : Floats.of(dLast);
@@ -59,7 +44,7 @@ final class HeadBackward {
   void run(int task) {
     HeadLayout layout = in.layout();
     HeadPiece piece = new HeadPiece(layout);
-    HeadReverse reverse = new HeadReverse(piece, along != null);
+    HeadReverse reverse = new HeadReverse(piece);
     DeltaReverse rule = beta == null ? null : new DeltaReverse(new DeltaRule(piece), reverse);
     if (dLast != null) layout.readState(dLast, task, reverse.dState);
     for (int at = layout.pieces() - 1; at >= 0; at--) {
@@ -67,11 +52,6 @@ final class HeadBackward {
       checkpoints.read(layout.checkpointAt(task, at), piece.state, 0, piece.state.length);
       piece.read(in, task, from, count);
       layout.rows(dy, task, layout.values()).read(from, count, reverse.dy, piece.valueStride);
-      if (along != null && reverse.along != null) {
-        for (int t = 0; t < count; t++) {
-          reverse.along[t] = along.get(layout.numberAt(task, from + t));
-        }
-      }
       if (rule == null) reverse.run(count);
       else rule.run(in, task, from, count);
       layout.rows(q, task, layout.states()).write(from, count, reverse.dq, piece.keyStride);

@@ -1,15 +1,13 @@
 package org.bmojo.kernels.cpu;
 
 import org.bmojo.kernels.op.GatedDelta;
-import org.bmojo.kernels.op.GatedRidge;
 import org.bmojo.kernels.op.Ssd;
 import org.bmojo.kernels.torch.Floats;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The inputs of SSD or of the gated delta rule as memory; or of the gated ridge, whose keys are
- * values too.
+ * The inputs of SSD or of the gated delta rule as memory.
  *
  * @param beta null for SSD
  */
@@ -29,16 +27,6 @@ record HeadInputs(
 
   static HeadInputs of(GatedDelta.Inputs in) {
     return of(in.q(), in.k(), in.v(), in.beta(), in.g(), in.initial(), in.begin());
-  }
-
-  /** The matrices alone, asked with their own keys. */
-  static HeadInputs of(GatedRidge.Inputs in) {
-    return of(in.k(), in.k(), in.k(), null, in.g(), in.initial(), in.begin());
-  }
-
-  /** The same with other queries. */
-  HeadInputs asking(Floats queries) {
-    return new HeadInputs(layout, queries, k, v, beta, g, initial, documents);
   }
 
   private static HeadInputs of(

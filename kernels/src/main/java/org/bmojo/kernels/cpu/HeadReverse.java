@@ -8,7 +8,6 @@ import static org.bmojo.kernels.cpu.Lanes.load;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A piece walked backwards. With D_t the gradient of S_t from everything that reads it,
@@ -18,7 +17,6 @@ import org.jspecify.annotations.Nullable;
  *   dq_t = S_t dy_t     dk_t = D_t v_t     dv_t = D_tᵀ k_t     dg_t = decay_t·⟨D_t, S_{t−1}⟩
  * </pre>
  *
- * and along_t·S_t more in D_t where the loss sees the size of states. 
  * Four rows, a vector wide, are taken forward again through the piece, which gives dq and leaves
  * their states in the nearest cache, and back for the rest. Sums over columns are vectors until all
  * columns are through.
@@ -27,24 +25,17 @@ final class HeadReverse {
   final float[] dy, dv; // [token][value]
   final float[] dq, dk; // [token][state]
   final float[] dg = new float[PIECE + LANES];
-  final float @Nullable [] along; // of each token
   final float[] dState; // D after the piece turns into that of the state before it
 
   private final HeadPiece piece;
-  private final float[] trail = new float[(PIECE + 1) * ROWS * LANES]; // S before the token
+  private final float[] trail = new float[PIECE * ROWS * LANES]; // S before the token
   private final float[] dqLanes = new float[PIECE * ROWS * LANES]; // [token][row][lane]
   private final float[] dkLanes = new float[PIECE * ROWS * LANES];
   private final float[] dgLanes = new float[(PIECE + LANES) * LANES]; // [token][lane]
   private final float[] sums = new float[PIECE * ROWS + LANES];
 
-  /**
-   * For one head.
-   *
-   * @param sized whether the loss sees the size of states
-   */
-  HeadReverse(HeadPiece piece, boolean sized) {
+  HeadReverse(HeadPiece piece) {
     this.piece = piece;
-    along = sized ? new float[PIECE] : null;
     dy = new float[piece.v.length];
     dv = new float[piece.v.length];
     dq = new float[piece.q.length];
@@ -90,16 +81,11 @@ final class HeadReverse {
       c.fma(dOut, load(dq, s + 2 * LANES)).intoArray(dq, s + 2 * LANES);
       d.fma(dOut, load(dq, s + 3 * LANES)).intoArray(dq, s + 3 * LANES);
     }
-    int s = count * ROWS * LANES;
-    a.intoArray(trail, s);
-    b.intoArray(trail, s + LANES);
-    c.intoArray(trail, s + 2 * LANES);
-    d.intoArray(trail, s + 3 * LANES);
   }
 
   private void back(int n, int j, int count) {
     float[] q = piece.q, k = piece.k, v = piece.v, trail = this.trail;
-    float[] dk = dkLanes, dg = dgLanes, along = this.along;
+    float[] dk = dkLanes, dg = dgLanes;
     int at = n * piece.width + j, width = piece.width;
     FloatVector a = load(dState, at), b = load(dState, at + width);
     FloatVector c = load(dState, at + 2 * width), d = load(dState, at + 3 * width);
@@ -110,14 +96,6 @@ final class HeadReverse {
       b = dOut.fma(all(q[i + 1]), b);
       c = dOut.fma(all(q[i + 2]), c);
       d = dOut.fma(all(q[i + 3]), d);
-      if (along != null) {
-        FloatVector more = all(along[t]);
-        int after = s + ROWS * LANES;
-        a = more.fma(load(trail, after), a);
-        b = more.fma(load(trail, after + LANES), b);
-        c = more.fma(load(trail, after + 2 * LANES), c);
-        d = more.fma(load(trail, after + 3 * LANES), d);
-      }
       x.fma(a, load(dk, s)).intoArray(dk, s);
       x.fma(b, load(dk, s + LANES)).intoArray(dk, s + LANES);
       x.fma(c, load(dk, s + 2 * LANES)).intoArray(dk, s + 2 * LANES);
