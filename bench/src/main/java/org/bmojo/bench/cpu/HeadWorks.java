@@ -76,6 +76,22 @@ final class HeadWorks {
         });
   }
 
+  /** One token of each sequence. */
+  static Work ridgeStep(String name, long[] s) {
+    var solver = new GatedRidge.Solver(0.02, 30, true);
+    var in = new GatedRidge.Inputs(solver, unit(queries(s)), unit(queries(s)), decays(s), null);
+    Tensor k = unit(torch.randn(s[0], s[2], 20, s[3])), m = k.transpose(-1, -2).matmul(k);
+    return new Work(
+        name,
+        2 * cells(s) * Float.BYTES,
+        cells(s) * (2 * solver.iterations() + 3),
+        0,
+        room -> {
+          Tensor state = m.clone();
+          return List.of(room.gatedRidge().step(in, state), state);
+        });
+  }
+
   private static Tensor queries(long[] s) {
     return torch.randn(s[0], s[1], s[2], s[3]);
   }

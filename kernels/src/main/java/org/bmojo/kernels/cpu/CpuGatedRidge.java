@@ -66,7 +66,13 @@ public final class CpuGatedRidge implements GatedRidge {
               Floats.like(in.q()),
               Floats.like(in.k()),
               Floats.like(in.g()),
-              Floats.of(empty(norms.owner(), in.g().size(0), in.g().size(2), in.k().size(3), in.k().size(3))));
+              Floats.of(
+                  empty(
+                      norms.owner(),
+                      in.g().size(0),
+                      in.g().size(2),
+                      in.k().size(3),
+                      in.k().size(3))));
       RidgeSolve.all(from, matrices, Floats.of(dz), walk.dq, norms);
       Cores.forEach(from.layout().tasks(), walk::run);
       return new Gradients(

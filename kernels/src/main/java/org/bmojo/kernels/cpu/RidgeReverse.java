@@ -5,6 +5,7 @@ import static org.bmojo.kernels.cpu.Lanes.LANES;
 import static org.bmojo.kernels.cpu.Lanes.load;
 
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 import org.bmojo.kernels.cpu.TileProduct.Matrix;
 import org.bmojo.kernels.op.GatedRidge.Solver;
 
@@ -15,7 +16,7 @@ import org.bmojo.kernels.op.GatedRidge.Solver;
  *
  * <pre>
  *   size_t = a_t + decay²_{t+1}·size_{t+1}
- *   D_t = toEnd_t·G + Σ_{s≥t} within_st·u_s w_sᵀ + size_t·M_t + Σ_{s>t} … k_s k_sᵀ
+ *   D_t = toEnd_t·G + Σ_{s≥t} within_st·u_s w_sᵀ + size_t·M_t + Σ_{s>t} size_s·within_st·k_s k_sᵀ
  *   dk_t = toEnd_t·(G + Gᵀ) k_t + Σ_{s≥t} within_st·(⟨w_s, k_t⟩·u_s + ⟨u_s, k_t⟩·w_s)
  *        + 2·left_t·size_t·M k_t + 2·Σ_s size_max(s,t)·within_max,min·⟨k_s, k_t⟩·k_s
  * </pre>
@@ -24,14 +25,14 @@ import org.bmojo.kernels.op.GatedRidge.Solver;
  * everything read from it on, a token or G: a sum over pairs, in which nothing is subtracted.
  */
 final class RidgeReverse {
+  /** Floats from a token's row of a (piece, piece) matrix to the next. */
+  private static final int SQUARE = TileProduct.paddedColumns(PIECE);
+
   final float[] u, w; // [token][state]
   final float[] along = new float[PIECE]; // a
   final float[] dk; // [token][state]
   final float[] dg = new float[PIECE];
   final float[] gradient; // G, which turns into that of M
-
-  /** Floats from a token's row of a (piece, piece) matrix to the next. */
-  private static final int SQUARE = TileProduct.paddedColumns(PIECE);
 
   private final RidgePiece piece;
   private final int stride, columns, dim;
@@ -43,6 +44,7 @@ final class RidgeReverse {
   private final float[] factors = square();
   private final float[] within = square(); // [token][earlier token]
   private final float[] size = new float[PIECE];
+  private final float[] lanes = new float[LANES];
 
   RidgeReverse(RidgePiece piece) {
     this.piece = piece;
@@ -172,16 +174,16 @@ final class RidgeReverse {
   }
 
   private void decays(int count) {
-    float[] pull = new float[PIECE]; // k_sᵀ M_t k_s of every key so far
-    float[] read = new float[PIECE]; // what M before the piece and keys before a token mean to t
-    float ofM = dot(piece.matrix, piece.matrix, dim * stride); // ⟨M_t, M⟩
-    float end = piece.fromStart[count - 1] * dot(gradient, piece.matrix, dim * stride);
-    Arrays.fill(dg, 0);
+    float[] pull = new float[PIECE]; // k_sᵀ M_t k_s
     for (int s = 0; s < count; s++) pull[s] = dotRows(kM, piece.k, s);
-    float[] square = pull.clone(); // k_sᵀ M k_s
+    float[] atStart = pull.clone(); // k_sᵀ M k_s
+    float[] read = new float[PIECE]; // what is read at t of M and of the keys before s
+    float ofM = dot(piece.matrix, piece.matrix, 0, dim * stride); // ⟨M_t, M⟩
+    float end = piece.fromStart[count - 1] * dot(gradient, piece.matrix, 0, dim * stride);
+    Arrays.fill(dg, 0);
     for (int t = 0; t < count; t++) {
       float kept = piece.decay[t], from = piece.fromStart[t];
-      ofM = kept * ofM + square[t];
+      ofM = kept * ofM + atStart[t];
       float sum = from * (dotRows(wM, u, t) + along[t] * ofM);
       for (int s = 0; s < count; s++) {
         float both = kk[t * SQUARE + s];
@@ -202,16 +204,12 @@ final class RidgeReverse {
   }
 
   private float dotRows(float[] a, float[] b, int t) {
-    double sum = 0;
-    for (int i = t * stride; i < t * stride + dim; i++) sum += (double) a[i] * b[i];
-    return (float) sum;
+    return dot(a, b, t * stride, t * stride + columns);
   }
 
-  private final float[] lanes = new float[LANES];
-
-  private float dot(float[] a, float[] b, int count) {
-    var sum = Lanes.all(0f);
-    for (int i = 0; i < count; i += LANES) sum = load(a, i).fma(load(b, i), sum);
+  private float dot(float[] a, float[] b, int from, int to) {
+    FloatVector sum = Lanes.all(0f);
+    for (int i = from; i < to; i += LANES) sum = load(a, i).fma(load(b, i), sum);
     return Lanes.sum(sum, lanes);
   }
 

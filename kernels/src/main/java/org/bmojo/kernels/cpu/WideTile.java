@@ -8,9 +8,9 @@ import jdk.incubator.vector.FloatVector;
 import org.bmojo.kernels.cpu.TileProduct.Matrix;
 
 /**
- * C += A·B for as many columns as there are. With 32 registers, which AVX-512
- * has, sixteen sums stay in them, four vectors wide: a step then loads four vectors and four
- * scalars for sixteen multiply-adds, where {@link TileProduct} loads two and four for eight.
+ * C += A·B for as many columns as there are. With 32 registers, which AVX-512 has, sixteen sums
+ * stay in them, four vectors wide: a step then loads four vectors and four scalars for sixteen
+ * multiply-adds, where {@link TileProduct} loads two and four for eight.
  */
 final class WideTile {
   private static final int WIDTH = 4 * LANES;
@@ -32,7 +32,18 @@ final class WideTile {
       for (; j + WIDTH <= columns; j += WIDTH) {
         for (int i = 0; i < m; i += TileProduct.ROWS) {
           int from = a.at() + i * a.row(), to = c.at() + i * c.row() + j;
-          add(a.data(), from, a.row(), a.column(), b.data(), b.at() + j, b.row(), c.data(), to, c.row(), n);
+          add(
+              a.data(),
+              from,
+              a.row(),
+              a.column(),
+              b.data(),
+              b.at() + j,
+              b.row(),
+              c.data(),
+              to,
+              c.row(),
+              n);
         }
       }
     }
@@ -43,7 +54,17 @@ final class WideTile {
   }
 
   private static void add(
-      float[] a, int a0, int aRow, int aColumn, float[] b, int b0, int bRow, float[] c, int c0, int cRow, int n) {
+      float[] a,
+      int a0,
+      int aRow,
+      int aColumn,
+      float[] b,
+      int b0,
+      int bRow,
+      float[] c,
+      int c0,
+      int cRow,
+      int n) {
     int a1 = a0 + aRow, a2 = a1 + aRow, a3 = a2 + aRow;
     int c1 = c0 + cRow, c2 = c1 + cRow, c3 = c2 + cRow;
     FloatVector s00 = load(c, c0), s01 = load(c, c0 + LANES);
