@@ -97,15 +97,15 @@ abstract class TokenProgramContract {
       var attention =
           new AttentionConfig(
               heads,
- groups,
- dim,
- this == TRANSFORMER ? null : Integer.valueOf(window),
- fading,
- taps,
- false,
- true,
- 10_000,
- eidetic(random, window));
+              groups,
+              dim,
+              this == TRANSFORMER ? null : Integer.valueOf(window),
+              fading,
+              taps,
+              false,
+              true,
+              10_000,
+              eidetic(random, window));
       return new BlockConfig(
           new MixerConfig(alone ? null : mamba(random, width), attention, !alone), inner);
     }
