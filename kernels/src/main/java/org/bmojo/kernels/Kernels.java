@@ -5,6 +5,7 @@ import org.bmojo.kernels.cpu.CpuAdamW;
 import org.bmojo.kernels.cpu.CpuCausalConv;
 import org.bmojo.kernels.cpu.CpuEideticSelect;
 import org.bmojo.kernels.cpu.CpuGatedDelta;
+import org.bmojo.kernels.cpu.CpuGatedRidge;
 import org.bmojo.kernels.cpu.CpuInnovationScore;
 import org.bmojo.kernels.cpu.CpuLinearCrossEntropy;
 import org.bmojo.kernels.cpu.CpuMemoryAttention;
@@ -195,7 +196,7 @@ public record Kernels(
             new CpuAdamW(),
             new CpuSsd(),
             new CpuGatedDelta(),
-            REFERENCE.gatedRidge,
+            new CpuGatedRidge(),
             new CpuPackedLinear(),
             REFERENCE.rowLinear,
             null);

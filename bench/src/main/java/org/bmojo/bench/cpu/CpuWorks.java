@@ -37,6 +37,16 @@ final class CpuWorks {
         add(all, delta, () -> HeadWorks.gatedDelta(delta, s, both));
       }
     }
+    long[][] solved = {{2, 207, 3, 40, 40}, {2, 512, 8, 64, 64}, {1, 256, 4, 128, 128}};
+    for (long[] s : solved) {
+      for (boolean both : new boolean[] {false, true}) {
+        String ridge = name("GKA's ridge" + (both ? " forward and backward" : " forward"), s);
+        add(all, ridge, () -> HeadWorks.gatedRidge(ridge, s, both));
+      }
+    }
+    long[] one = {4, 1, 8, 64, 64};
+    String step = name("GKA's ridge step", one);
+    add(all, step, () -> HeadWorks.ridgeStep(step, one));
     long[][] activations = {{8, 256, 512}, {1, 4096, 1536}};
     for (long[] s : activations) {
       add(all, name("convolution forward and backward", s), () -> conv(s));

@@ -8,6 +8,13 @@ import org.jspecify.annotations.Nullable;
  * sequences that need not be in step. Everything that changes from token to token is read and
  * written where it lies on the device, positions included, so that the same calls, recorded once,
  * serve every token. Only for rooms where a call costs more than its work.
+ *
+ * <p>No function is defined here that another operation does not define already, so there is no
+ * reference room for it: what a token must come to is what the layers' own steps say, by {@link
+ * CausalConv}, {@link SelectiveScan}, {@link MemoryAttention}, {@link EideticSelect} and {@link
+ * Rotary}, which have one. Programs made of this, and the CPU's, which {@code kernels.token} makes
+ * of stages instead, are tested against these steps in float64, layer kinds and sizes at random
+ * (TokenProgramContract, with the models).
  */
 public interface TokenStep {
   /** Queues a whole token's work of these operations and linear maps, as densely as can be. */

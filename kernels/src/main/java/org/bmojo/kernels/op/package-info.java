@@ -2,7 +2,9 @@
  * The operations a B'MOJO model is made of, each as one narrow interface: forward, backward and,
  * where decoding needs it, a step for one token. Three rooms implement them with the same names and
  * argument order: {@code reference} (libtorch composition, the truth), {@code cpu} (Vector API) and
- * {@code cuda} (NVRTC). One contract test per operation runs against every room.
+ * {@code cuda} (NVRTC). One contract test per operation runs against every room. {@link
+ * org.bmojo.kernels.op.TokenStep} alone is no operation but several at once, for one token, and
+ * says what stands in for its reference.
  *
  * <p>Shapes: B batch, T tokens, d model width, I state-space channels, N states per channel, H
  * query heads, G key/value heads (H a multiple of G), D head dimension, W window, F fading span, E
