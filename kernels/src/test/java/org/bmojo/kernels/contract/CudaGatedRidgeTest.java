@@ -1,7 +1,7 @@
 package org.bmojo.kernels.contract;
 
-import static org.bmojo.kernels.contract.Close.assertNoWorse;
 import static org.bmojo.kernels.contract.Close.assertSame;
+import static org.bmojo.kernels.contract.Close.assertWithin;
 
 import java.util.Map;
 import java.util.stream.Stream;
@@ -61,16 +61,29 @@ final class CudaGatedRidgeTest extends GatedRidgeContract {
       GatedRidge reference = Kernels.REFERENCE.gatedRidge(), op = room().kernels().gatedRidge();
       GatedRidge.Output out = op.forward(in, true);
       GatedRidge.Output peer = reference.forward(in, true), truth = reference.forward(exact, true);
-      assertNoWorse("z", out.z(), peer.z(), truth.z());
       GatedRidge.Gradients d = op.backward(in, out, dz, dLast);
       GatedRidge.Gradients beside = reference.backward(in, peer, dz, dLast);
       GatedRidge.Gradients wanted = reference.backward(exact, truth, Close.wide(dz), wide(dLast));
-      assertNoWorse("dq", d.q(), beside.q(), wanted.q());
-      assertNoWorse("dk", d.k(), beside.k(), wanted.k());
-      assertNoWorse("dg", d.g().to(c.type()), beside.g().to(c.type()), wanted.g());
-      assertNoWorse(
-          "dinitial", d.initial().to(c.type()), beside.initial().to(c.type()), wanted.initial());
+      assertNoWorse(c, "z", out.z(), peer.z(), truth.z());
+      assertNoWorse(c, "dq", d.q(), beside.q(), wanted.q());
+      assertNoWorse(c, "dk", d.k(), beside.k(), wanted.k());
+      assertNoWorse(c, "dg", d.g(), beside.g(), wanted.g());
+      assertNoWorse(c, "dinitial", d.initial(), beside.initial(), wanted.initial());
       assertSame("dk again", op.backward(in, out, dz, dLast).k(), d.k());
+    }
+  }
+
+  /**
+   * In bfloat16, at the activations' precision. The reference room computes in float64 whatever the
+   * type, and nothing that iterates in float32 on matrices of condition 50 comes as near as that:
+   * in float32 it is 50 roundings and some more.
+   */
+  private static void assertNoWorse(
+      HeadScanCase c, String name, Tensor actual, Tensor peer, Tensor truth) {
+    if (c.type() == ScalarType.Float) {
+      assertWithin(name, actual, truth, 1e-5);
+    } else {
+      Close.assertNoWorse(name, actual.to(c.type()), peer.to(c.type()), truth);
     }
   }
 
