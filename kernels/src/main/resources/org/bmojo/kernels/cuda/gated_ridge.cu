@@ -12,6 +12,9 @@
 //   next = w z − w s ((M + λ) z − b) − (w − 1) before
 //        = −w s ((w − 1) / (w s) before − ‖M‖/2 z − b + M z)
 //
+// An error made early is forgotten by the iterations after it, as is the start: the first `coarse` ones
+// read one plane of their operands, a third of the products of M z and half of those with keys.
+//
 // Floor, (8, 2048, 24 heads, dim 64), bfloat16, 30 iterations: 6144 chunks with 96 products of 16 × 16 ×
 // 16 a warp for M z (three of planes) and 80 on average for the keys: 0.54 TFLOP, 0.9 ms at the 600
 // TFLOP/s of mma.sync. Memory: matrices and keys of 100 MB each way, 0.1 ms. See docs/results/kernels.md.
@@ -49,15 +52,15 @@ struct Chunk {
   int own;
   float left[2];  // of the matrix before the chunk, at the lane's rows
 
-  // out += M_i x_i.
-  template <int P>
+  // out += M_i x_i, operands read to READ planes.
+  template <int READ, int P>
   __device__ __forceinline__ void times(float (&out)[TILES][4], const Block<P> (&x)[BLOCKS]) const {
-    each_product<false>(x, matrix, [&](int n, const float (&y)[4]) {
+    each_product<false, READ>(x, matrix, [&](int n, const float (&y)[4]) {
       EACH for (int c = 0; c < 4; c++) out[n][c] += left[c / 2] * y[c];
     });
     for (int key = 0; key <= own; key += 16) {
       float p[2][4];
-      scores<PLANES>(p, x, keys + key * KEY_PITCH);
+      scores<READ, PLANES>(p, x, keys + key * KEY_PITCH);
       EACH for (int n = 0; n < 2; n++) {
         float4 by = between.of(own, key, n);
         p[n][0] *= by.x;
@@ -65,7 +68,7 @@ struct Chunk {
         p[n][2] *= by.z;
         p[n][3] *= by.w;
       }
-      add<FINE, PLANES>(out, p[0], p[1], keys + key * KEY_PITCH);
+      add<READ, PLANES>(out, p[0], p[1], keys + key * KEY_PITCH);
     }
   }
 
@@ -77,7 +80,7 @@ struct Chunk {
     EACH for (int k = 0; k < BLOCKS; k++)
       left_planes<PLANES, KEY_PITCH>(key[k], keys + own * KEY_PITCH + 16 * k, KEYS);
     float y[TILES][4] = {};
-    times(y, key);
+    times<FINE>(y, key);
     EACH for (int half = 0; half < 2; half++) {
       float seen = 0.f, length = 0.f;
       EACH for (int n = 0; n < TILES; n++) {
@@ -123,8 +126,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_solve(
     const T* __restrict__ b, const T* __restrict__ k, const float* __restrict__ g,
     const int* __restrict__ begin, const float* __restrict__ matrices, T* __restrict__ out,
     const T* __restrict__ z, float* __restrict__ fine, float* __restrict__ slopes,
-    float* __restrict__ pulls, float ridge, int iterations, int through_lambda, long tokens,
-    int heads, int dim) {
+    float* __restrict__ pulls, float ridge, int iterations, int coarse, int through_lambda,
+    long tokens, int heads, int dim) {
   extern __shared__ __align__(16) char memory[];
   bf16 *matrix = (bf16*)memory, *keys = matrix + FINE * STATE;
   __shared__ Decays decays;
@@ -200,7 +203,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_solve(
         }
       }
     }
-    chunk.times(sum, x);
+    if (i < coarse) chunk.times<1>(sum, x);
+    else chunk.times<FINE>(sum, x);
     EACH for (int n = 0; n < TILES; n++)
       EACH for (int c = 0; c < 4; c++) sum[n][c] *= -weight * step[c / 2];
   }
@@ -211,7 +215,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_solve(
   float slope[2], pull[2];
   dots(slope, place, sum, z);
   solved(0.f);
-  chunk.times(sum, x);
+  chunk.times<FINE>(sum, x);
   dots(pull, place, sum, z);
   EACH for (int half = 0; half < 2; half++) {
     int at = token + 8 * half;

@@ -143,22 +143,22 @@ __device__ __forceinline__ float2 pair(const bf16* tile, int row, int column) {
 }
 
 // Runs f(tile, y) over the columns of y = x · matrix, 8 each; of its transpose's where TRANSPOSED.
-// Four tiles at a time keep the tensor cores busy.
-template <bool TRANSPOSED, int P, typename F>
+// Products of planes from READ on are left out. Four tiles at a time keep the tensor cores busy.
+template <bool TRANSPOSED, int READ, int P, typename F>
 __device__ __forceinline__ void each_product(const Block<P> (&x)[BLOCKS], const bf16* matrix, F f) {
   EACH for (int n = 0; n < TILES; n += 4) {
     float y[4][4] = {};
     EACH for (int k = 0; k < BLOCKS; k++) {
-      Block<FINE> b[2];
+      Block<READ> b[2];
       EACH for (int half = 0; half < 2; half++) {
         int column = 8 * n + 16 * half;
         if (TRANSPOSED)
-          right_of_rows_planes<FINE, PITCH>(b[half], matrix + column * PITCH + 16 * k, STATE);
-        else right_planes<FINE, PITCH>(b[half], matrix + 16 * k * PITCH + column, STATE);
+          right_of_rows_planes<READ, PITCH>(b[half], matrix + column * PITCH + 16 * k, STATE);
+        else right_planes<READ, PITCH>(b[half], matrix + 16 * k * PITCH + column, STATE);
       }
       EACH for (int i = P - 1; i >= 0; i--)
-        EACH for (int j = FINE - 1; j >= 0; j--)
-          if (i + j < FINE) {
+        EACH for (int j = READ - 1; j >= 0; j--)
+          if (i + j < READ) {
             multiply(y[0], y[1], x[k][i], b[0][j]);
             multiply(y[2], y[3], x[k][i], b[1][j]);
           }
@@ -167,20 +167,18 @@ __device__ __forceinline__ void each_product(const Block<P> (&x)[BLOCKS], const 
   }
 }
 
-// p = x · (16 tokens of a tile of Q planes)ᵀ.
-template <int Q, int P>
+// p = x · (16 tokens of a tile of Q planes)ᵀ, without products of planes from READ on.
+template <int READ, int Q, int P>
 __device__ __forceinline__ void scores(
     float (&p)[2][4], const Block<P> (&x)[BLOCKS], const bf16* tokens) {
-  float more[2][4] = {};  // a second sum, so that fewer products wait for one another
-  EACH for (int n = 0; n < 2; n++)
-    EACH for (int c = 0; c < 4; c++) p[n][c] = 0.f;
-  EACH for (int k = 0; k < BLOCKS; k += 2) {
-    Block<Q> b[2];
-    right_of_rows_planes<Q, KEY_PITCH>(b[0], tokens + 16 * k, KEYS);
-    right_of_rows_planes<Q, KEY_PITCH>(b[1], tokens + 16 * k + 16, KEYS);
-    multiply_planes(p[0], p[1], x[k], b[0]);
-    multiply_planes(more[0], more[1], x[k + 1], b[1]);
+  float sums[2][2][4] = {};  // two, so that fewer products wait for one another
+  EACH for (int k = 0; k < BLOCKS; k++) {
+    Block<Q> b;
+    right_of_rows_planes<Q, KEY_PITCH>(b, tokens + 16 * k, KEYS);
+    EACH for (int i = P - 1; i >= 0; i--)
+      EACH for (int j = Q - 1; j >= 0; j--)
+        if (i + j < READ) multiply(sums[k % 2][0], sums[k % 2][1], x[k][i], b[j]);
   }
   EACH for (int n = 0; n < 2; n++)
-    EACH for (int c = 0; c < 4; c++) p[n][c] += more[n][c];
+    EACH for (int c = 0; c < 4; c++) p[n][c] = sums[0][n][c] + sums[1][n][c];
 }

@@ -131,14 +131,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_keys(
   float tell[2] = {}, write[2] = {}, by[2];
   EACH for (int half = 0; half < 2; half++)
     by[half] = -2.f * of.decays.from_start[token + 8 * half] * of.gathered[token + 8 * half];
-  each_product<false>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, tell); });
+  each_product<false, FINE>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, tell); });
   EACH for (int half = 0; half < 2; half++) tell[half] *= -0.5f * by[half];
   __syncthreads();
   float match = stage_matrix(matrix, later, before, dim);
   match = of.decays.whole * block_sum(match);
   EACH for (int half = 0; half < 2; half++) by[half] = of.decays.to_end[token + 8 * half];
-  each_product<false>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, write); });
-  each_product<true>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, write); });
+  each_product<false, FINE>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, write); });
+  each_product<true, FINE>(key, matrix, [&](int n, const float (&y)[4]) { take(n, y, by, write); });
   EACH for (int half = 0; half < 2; half++) write[half] *= by[half];
   __syncthreads();
   place.fetch<PLANES>(solutions, z);
@@ -149,7 +149,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_keys(
   for (int other = 0; other < CHUNK; other += 16) {
     const bf16* tile = keys + other * KEY_PITCH;
     float p[2][4];
-    scores<PLANES>(p, key, tile);
+    scores<FINE, PLANES>(p, key, tile);
     EACH for (int n = 0; n < 2; n++) {
       EACH for (int c = 0; c < 4; c++) {
         int i = token + c / 2 * 8, j = other + 8 * n + lane % 4 * 2 + c % 2;
@@ -161,8 +161,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) ridge_keys(
     add<FINE, PLANES>(out, p[0], p[1], tile);
     if (other < own) continue;
     float q[2][4];
-    scores<FINE>(p, key, gradients + other * KEY_PITCH);
-    scores<PLANES>(q, key, solutions + other * KEY_PITCH);
+    scores<FINE, FINE>(p, key, gradients + other * KEY_PITCH);
+    scores<FINE, PLANES>(q, key, solutions + other * KEY_PITCH);
     EACH for (int n = 0; n < 2; n++) {
       EACH for (int c = 0; c < 4; c++) {
         int i = token + c / 2 * 8, t = other + 8 * n + lane % 4 * 2 + c % 2;
