@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * keys for values; then every chunk is solved by itself. Nothing is kept for backward, which makes
  * the matrices again: they take a tenth of the time of a solution, and more memory than all else.
  *
+ * <p>In bfloat16 early iterations are coarse where no backward follows: what they leave in z is below
+ * its rounding. It is not below what gradients of keys feel of it, where few keys make a matrix.
+ *
  * <p>float32 is solved with three planes of bfloat16 to an operand, twice the products; states that
  * a block has no room for, rows of more than 128 and on smaller devices fewer in float32, are left
  * to another room.
@@ -40,7 +43,8 @@ public final class CudaGatedRidge implements GatedRidge {
       Call call = new Call(in);
       States matrices = call.matrices();
       Tensor z = empty(call.k, Shapes.of(call.k));
-      call.solve(in.solver(), call.q, matrices.starts(), z, null);
+      int coarse = forBackward || !call.room.narrow() ? 0 : coarse(in.solver());
+      call.solve(in.solver(), coarse, call.q, matrices.starts(), z, null);
       return new Output(scope.keep(z), scope.keep(matrices.last()), null);
     }
   }
@@ -55,7 +59,7 @@ public final class CudaGatedRidge implements GatedRidge {
       States matrices = call.matrices();
       Tensor dq = empty(call.q, Shapes.of(call.q)), dk = empty(call.k, Shapes.of(call.k));
       Solved solved = new Solved(call, z);
-      call.solve(in.solver(), slope, matrices.starts(), dq, solved);
+      call.solve(in.solver(), 0, slope, matrices.starts(), dq, solved);
       Tensor written = Floats.empty(call.g, Shapes.of(matrices.starts()));
       call.launch(
           "ridge_matrices",
@@ -123,8 +127,8 @@ public final class CudaGatedRidge implements GatedRidge {
   }
 
   /**
-   * Iterations whose errors all later ones together leave a hundredth of: an iteration leaves what
-   * Chebyshev's do on an interval of that condition.
+   * Iterations whose errors those after them make a hundredth of: each leaves what Chebyshev's do on
+   * an interval of that condition.
    */
   private static int coarse(Solver solver) {
     double root = Math.sqrt(1 + 1 / solver.ridge());
@@ -243,8 +247,14 @@ public final class CudaGatedRidge implements GatedRidge {
       return scan.states(new Parts(k, k, k, false, false), initial);
     }
 
-    /** Solves for {@code b} (B, T, H, D) into {@code out}; the gradient's where there is more to say. */
-    void solve(Solver solver, Tensor b, Tensor matrices, Tensor out, @Nullable Solved more) {
+    /**
+     * Solves for {@code b} (B, T, H, D) into {@code out}.
+     *
+     * @param coarse iterations at the activations' precision
+     * @param more what gradients want besides, or null
+     */
+    void solve(
+        Solver solver, int coarse, Tensor b, Tensor matrices, Tensor out, @Nullable Solved more) {
       program("gated_ridge", "GRADIENT=" + (more == null ? 0 : 1))
           .kernel("ridge_solve")
           .launch(
@@ -261,7 +271,7 @@ public final class CudaGatedRidge implements GatedRidge {
               more == null ? null : more.pulls,
               (float) solver.ridge(),
               solver.iterations(),
-              room.narrow() ? coarse(solver) : 0,
+              coarse,
               solver.throughLambda() ? 1 : 0,
               tokens,
               (int) heads,

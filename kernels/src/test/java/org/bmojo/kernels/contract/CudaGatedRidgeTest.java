@@ -65,6 +65,7 @@ final class CudaGatedRidgeTest extends GatedRidgeContract {
       GatedRidge.Gradients beside = reference.backward(in, peer, dz, dLast);
       GatedRidge.Gradients wanted = reference.backward(exact, truth, Close.wide(dz), wide(dLast));
       assertNoWorse(c, "z", out.z(), peer.z(), truth.z());
+      assertNoWorse(c, "z alone", op.forward(in, false).z(), peer.z(), truth.z());
       assertNoWorse(c, "dq", d.q(), beside.q(), wanted.q());
       assertNoWorse(c, "dk", d.k(), beside.k(), wanted.k());
       assertNoWorse(c, "dg", d.g(), beside.g(), wanted.g());
