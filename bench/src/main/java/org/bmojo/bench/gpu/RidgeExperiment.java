@@ -19,7 +19,9 @@ import org.bmojo.kernels.torch.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Gated KalmaNet's solver: sequences of two models, a long one, and one token of many sequences. */
+/**
+ * Gated KalmaNet's solver: sequences of two models, a long one, and one token of many sequences.
+ */
 record RidgeExperiment() implements Experiment {
   private static final GatedRidge.Solver SOLVER = new GatedRidge.Solver(0.02, 30, true);
 
@@ -78,8 +80,7 @@ record RidgeExperiment() implements Experiment {
     }
   }
 
-  private static List<Tensor> both(
-      Kernels room, GatedRidge.Inputs in, Tensor dz, Tensor dLast) {
+  private static List<Tensor> both(Kernels room, GatedRidge.Inputs in, Tensor dz, Tensor dLast) {
     var out = room.gatedRidge().forward(in, true);
     var d = room.gatedRidge().backward(in, out, dz, dLast);
     return List.of(out.z(), out.last(), d.q(), d.k(), d.g(), d.initial());
@@ -126,8 +127,7 @@ record RidgeExperiment() implements Experiment {
               "step" + s.title(),
               8.0 * state.numel() + s.bytes(3),
               0,
-              variants(
-                  i -> s.inputs(BF16, state), in -> room.gatedRidge().step(in, state))));
+              variants(i -> s.inputs(BF16, state), in -> room.gatedRidge().step(in, state))));
     }
     return timings;
   }

@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  * keys for values; then every chunk is solved by itself. Nothing is kept for backward, which makes
  * the matrices again: they take a tenth of the time of a solution, and more memory than all else.
  *
- * <p>In bfloat16 early iterations are coarse where no backward follows: what they leave in z is below
- * its rounding. It is not below what gradients of keys feel of it, where few keys make a matrix.
+ * <p>In bfloat16 early iterations are coarse where no backward follows: what they leave in z is
+ * below its rounding. It is not below what gradients of keys feel of it, where few keys make a
+ * matrix.
  *
  * <p>float32 is solved with three planes of bfloat16 to an operand, twice the products; states that
  * a block has no room for, rows of more than 128 and on smaller devices fewer in float32, are left
@@ -127,8 +128,8 @@ public final class CudaGatedRidge implements GatedRidge {
   }
 
   /**
-   * Iterations whose errors those after them make a hundredth of: each leaves what Chebyshev's do on
-   * an interval of that condition.
+   * Iterations whose errors those after them make a hundredth of: each leaves what Chebyshev's do
+   * on an interval of that condition.
    */
   private static int coarse(Solver solver) {
     double root = Math.sqrt(1 + 1 / solver.ridge());

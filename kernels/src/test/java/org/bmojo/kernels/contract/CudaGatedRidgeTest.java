@@ -41,7 +41,9 @@ final class CudaGatedRidgeTest extends GatedRidgeContract {
         new HeadScanCase(type, 1, 13, 1, 130, 130, true));
   }
 
-  /** With the usual number of iterations, forward and back, beside the reference in the same type. */
+  /**
+   * With the usual number of iterations, forward and back, beside the reference in the same type.
+   */
   @ParameterizedTest
   @MethodSource("cases")
   void isNoWorseThanTheReference(HeadScanCase c) {
