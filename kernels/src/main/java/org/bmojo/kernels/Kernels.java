@@ -19,6 +19,7 @@ import org.bmojo.kernels.cuda.CudaAdamW;
 import org.bmojo.kernels.cuda.CudaCausalConv;
 import org.bmojo.kernels.cuda.CudaEideticSelect;
 import org.bmojo.kernels.cuda.CudaGatedDelta;
+import org.bmojo.kernels.cuda.CudaGatedRidge;
 import org.bmojo.kernels.cuda.CudaInnovationScore;
 import org.bmojo.kernels.cuda.CudaLinearCrossEntropy;
 import org.bmojo.kernels.cuda.CudaMemoryAttention;
@@ -172,7 +173,7 @@ public record Kernels(
             new CudaAdamW(),
             new CudaSsd(REFERENCE.ssd),
             new CudaGatedDelta(REFERENCE.gatedDelta),
-            REFERENCE.gatedRidge,
+            new CudaGatedRidge(REFERENCE.gatedRidge),
             REFERENCE.packedLinear,
             new CudaRowLinear(),
             new CudaTokenStep());

@@ -41,6 +41,7 @@ final class Experiments {
         new Loss(),
         new HeadScanExperiment(false),
         new HeadScanExperiment(true),
+        new RidgeExperiment(),
         new AttentionExperiment());
   }
 

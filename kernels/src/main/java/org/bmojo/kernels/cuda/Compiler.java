@@ -46,6 +46,7 @@ final class Compiler {
           "matrix.cuh",
           "attention.cuh",
           "head_scan.cuh",
+          "gated_ridge.cuh",
           "selective_scan.cuh",
           "best_tokens.cuh",
           "pipeline.cuh",

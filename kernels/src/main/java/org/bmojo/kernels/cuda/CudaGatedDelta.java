@@ -35,9 +35,9 @@ public final class CudaGatedDelta implements GatedDelta {
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
+    if (!serves(in)) return otherwise.forward(in, forBackward);
     try (Scope scope = new Scope()) {
       Call call = new Call(in);
-      if (!call.served()) return kept(scope, otherwise.forward(in, forBackward));
       Tensor y = empty(call.v, Shapes.of(call.v)), missing = call.written(), last = call.state();
       call.walk(
           "delta_forward",
@@ -68,9 +68,9 @@ public final class CudaGatedDelta implements GatedDelta {
     if (checkpoints == null) {
       throw new IllegalStateException("forward was told no backward follows");
     }
+    if (!serves(in)) return otherwise.backward(in, checkpoints, dy, dLast);
     try (Scope scope = new Scope()) {
       Call call = new Call(in);
-      if (!call.served()) return kept(scope, otherwise.backward(in, checkpoints, dy, dLast));
       Tensor d = call.door.activation("dy", dy), ends = call.door.stateOrNull("dLast", dLast);
       Tensor missing = call.door.state("checkpoints", checkpoints);
       Tensor dv = empty(call.v, Shapes.of(call.v)), du = call.written(), dInitial = call.state();
@@ -162,22 +162,14 @@ public final class CudaGatedDelta implements GatedDelta {
     }
   }
 
-  private static Output kept(Scope scope, Output out) {
-    Tensor checkpoints = out.checkpoints();
-    return new Output(
-        scope.keep(out.y()),
-        scope.keep(out.last()),
-        checkpoints == null ? null : scope.keep(checkpoints));
+  private static boolean serves(Inputs in) {
+    Tensor like = new Door(OP, in.v()).like();
+    return HeadScan.serves(like, in.q().size(3), like.size(3), true)
+        && room(in).bytes(1, 1) <= Device.of(like).shared() - Room.DECAYS;
   }
 
-  private static Gradients kept(Scope scope, Gradients d) {
-    return new Gradients(
-        scope.keep(d.q()),
-        scope.keep(d.k()),
-        scope.keep(d.v()),
-        scope.keep(d.beta()),
-        scope.keep(d.g()),
-        scope.keep(d.initial()));
+  private static Room room(Inputs in) {
+    return new Room(in.v(), in.q().size(3), in.v().size(3), 1, 1, 2);
   }
 
   /** The inputs, checked and dense. */
@@ -187,6 +179,7 @@ public final class CudaGatedDelta implements GatedDelta {
     final @Nullable Tensor initial, begin;
     final long batch, tokens, heads, rows, columns;
     final HeadScan scan;
+    final Room room;
 
     Call(Inputs in) {
       door = new Door(OP, in.v());
@@ -203,15 +196,7 @@ public final class CudaGatedDelta implements GatedDelta {
       rows = q.size(3);
       columns = v.size(3);
       scan = new HeadScan(g, begin, true);
-    }
-
-    boolean served() {
-      return HeadScan.serves(v, rows, columns, true)
-          && room().bytes(1, 1) <= Device.of(v).shared() - Room.DECAYS;
-    }
-
-    private Room room() {
-      return new Room(v, rows, columns, 1, 1, 2);
+      room = room(in);
     }
 
     long chunks() {
@@ -237,25 +222,25 @@ public final class CudaGatedDelta implements GatedDelta {
           v,
           "gated_delta",
           "ELEMENT=" + Program.type(v),
-          "KEYS_TO=" + room().keysTo(),
-          "COLUMNS=" + room().columnsOfBlock(),
-          "ALIGNED=" + room().aligned(),
+          "KEYS_TO=" + room.keysTo(),
+          "COLUMNS=" + room.columnsOfBlock(),
+          "ALIGNED=" + room.aligned(),
           "REVERSED=" + (reversed ? 1 : 0),
-          "STAGES=" + room().stages(1),
+          "STAGES=" + room.stages(1),
           "RESIDENT=" + Room.resident(v));
     }
 
     /** (B, H, chunks, 64, 64), for a walk. */
     Tensor inverses(boolean reversed) {
       Tensor inverses = Floats.empty(g, batch, heads, chunks(), CHUNK, CHUNK);
-      long planes = v.element_size() == 2 ? 1 : 3, pitch = room().keysTo() + 8;
+      long planes = v.element_size() == 2 ? 1 : 3, pitch = room.keysTo() + 8;
       int shared = (int) (4 * CHUNK * (CHUNK + 4) + 2 * planes * CHUNK * pitch);
       Program.of(
               v,
               "delta_inverses",
               "ELEMENT=" + Program.type(v),
-              "KEYS_TO=" + room().keysTo(),
-              "ALIGNED=" + room().aligned())
+              "KEYS_TO=" + room.keysTo(),
+              "ALIGNED=" + room.aligned())
           .kernel("delta_inverses")
           .launch(
               new Grid(chunks(), batch * heads, 1, THREADS, shared),
@@ -272,7 +257,7 @@ public final class CudaGatedDelta implements GatedDelta {
     }
 
     void walk(String kernel, boolean reversed, @Nullable Object... arguments) {
-      int shared = room().bytes(room().stages(1), 1);
+      int shared = room.bytes(room.stages(1), 1);
       program(reversed)
           .kernel(kernel)
           .launch(new Grid(shares(), 1, batch * heads, THREADS, shared), arguments);

@@ -30,9 +30,9 @@ public final class CudaSsd implements Ssd {
 
   @Override
   public Output forward(Inputs in, boolean forBackward) {
+    if (!serves(in)) return otherwise.forward(in, forBackward);
     try (Scope scope = new Scope()) {
       Call call = new Call(in);
-      if (!call.served()) return kept(scope, otherwise.forward(in, forBackward));
       Parts parts = new Parts(call.q, call.k, call.v, false, false);
       if (!call.scan.segmented()) {
         Tensor last = call.state();
@@ -49,9 +49,9 @@ public final class CudaSsd implements Ssd {
   @Override
   public Gradients backward(
       Inputs in, @Nullable Tensor checkpoints, Tensor dy, @Nullable Tensor dLast) {
+    if (!serves(in)) return otherwise.backward(in, checkpoints, dy, dLast);
     try (Scope scope = new Scope()) {
       Call call = new Call(in);
-      if (!call.served()) return kept(scope, otherwise.backward(in, checkpoints, dy, dLast));
       HeadScan scan = call.scan;
       if (scan.segmented() && checkpoints == null) {
         throw new IllegalStateException("forward was told no backward follows");
@@ -102,21 +102,9 @@ public final class CudaSsd implements Ssd {
     }
   }
 
-  private static Output kept(Scope scope, Output out) {
-    Tensor checkpoints = out.checkpoints();
-    return new Output(
-        scope.keep(out.y()),
-        scope.keep(out.last()),
-        checkpoints == null ? null : scope.keep(checkpoints));
-  }
-
-  private static Gradients kept(Scope scope, Gradients d) {
-    return new Gradients(
-        scope.keep(d.q()),
-        scope.keep(d.k()),
-        scope.keep(d.v()),
-        scope.keep(d.g()),
-        scope.keep(d.initial()));
+  private static boolean serves(Inputs in) {
+    Tensor like = new Door(OP, in.v()).like();
+    return HeadScan.serves(like, in.q().size(3), like.size(3), false);
   }
 
   /** The inputs, checked. */
@@ -139,10 +127,6 @@ public final class CudaSsd implements Ssd {
       rows = q.size(3);
       columns = v.size(3);
       scan = new HeadScan(g, door.beginOrNull(in.begin()), false);
-    }
-
-    boolean served() {
-      return HeadScan.serves(v, rows, columns, false);
     }
 
     /** Room for one, (B, H, N, P). */

@@ -34,16 +34,32 @@ final class HeadScan {
    * @param whole whether every sequence shall be one segment
    */
   HeadScan(Tensor g, @Nullable Tensor begin, boolean whole) {
+    this(g, begin, whole ? 1 : mostSegments(g));
+  }
+
+  private HeadScan(Tensor g, @Nullable Tensor begin, long most) {
     this.g = g;
     this.begin = begin;
     batch = g.size(0);
     tokens = g.size(1);
     heads = g.size(2);
-    long chunks = (tokens + CHUNK - 1) / CHUNK;
-    long wanted = 2L * Device.of(g).multiprocessors() / Math.max(1, batch * heads);
-    long most = whole ? 1 : Math.max(1, Math.min(wanted, chunks / LEAST));
+    long chunks = chunks(g);
     span = (int) Math.max(1, (chunks + most - 1) / most);
     segments = (chunks + span - 1) / span;
+  }
+
+  /** With a segment for every chunk of 64 tokens: what begins segments then begins chunks. */
+  static HeadScan ofChunks(Tensor g, @Nullable Tensor begin) {
+    return new HeadScan(g, begin, Math.max(1, chunks(g)));
+  }
+
+  private static long chunks(Tensor g) {
+    return (g.size(1) + CHUNK - 1) / CHUNK;
+  }
+
+  private static long mostSegments(Tensor g) {
+    long wanted = 2L * Device.of(g).multiprocessors() / Math.max(1, g.size(0) * g.size(2));
+    return Math.max(1, Math.min(wanted, chunks(g) / LEAST));
   }
 
   /**
@@ -108,8 +124,9 @@ final class HeadScan {
    *
    * @param starts (segments, B, H, …) what each begins with
    * @param last (B, H, …) what the last one leaves
+   * @param wholes (segments, B, H) what is left after each of what was there before
    */
-  record States(Tensor starts, Tensor last) {}
+  record States(Tensor starts, Tensor last, Tensor wholes) {}
 
   /**
    * A precise walk's results.
@@ -124,10 +141,25 @@ final class HeadScan {
   States states(Parts parts, @Nullable Tensor initial) {
     long rows = parts.keyLength(), columns = parts.valueLength();
     Tensor written = Floats.empty(g, segments, batch, heads, rows, columns);
-    Tensor starts = Floats.empty(g, Shapes.of(written)), wholes = floats(segments);
-    Tensor last = Floats.empty(g, batch, heads, rows, columns);
+    Tensor wholes = floats(segments);
     launch(parts, Want.STATES, null, null, null, null, null, written, null, null, wholes);
-    program(parts)
+    return chain(parts.values, written, wholes, initial, parts.reversed);
+  }
+
+  /**
+   * The same of segments whose work is known.
+   *
+   * @param like activations
+   * @param written (segments, B, H, rows, columns) what each leaves of its own
+   * @param wholes as {@link States}
+   * @param reversed whether time runs backwards, and {@code initial} comes after the last segment
+   */
+  States chain(
+      Tensor like, Tensor written, Tensor wholes, @Nullable Tensor initial, boolean reversed) {
+    long rows = written.size(3), columns = written.size(4);
+    Tensor starts = Floats.empty(g, Shapes.of(written));
+    Tensor last = Floats.empty(g, batch, heads, rows, columns);
+    Program.of(like, "head_states", "ELEMENT=" + Program.type(like))
         .kernel("head_chain")
         .launch(
             new Grid((rows * columns + 255) / 256, batch * heads, 1, 256, 0),
@@ -138,8 +170,8 @@ final class HeadScan {
             last,
             (int) segments,
             rows * columns,
-            parts.reversed ? 1 : 0);
-    return new States(starts, last);
+            reversed ? 1 : 0);
+    return new States(starts, last, wholes);
   }
 
   /**
@@ -376,9 +408,5 @@ final class HeadScan {
 
   private Tensor floats(long shares) {
     return Floats.empty(g, shares, batch, heads);
-  }
-
-  private static Program program(Parts parts) {
-    return Program.of(parts.values, "head_states", "ELEMENT=" + Program.type(parts.values));
   }
 }

@@ -305,10 +305,9 @@ __device__ __forceinline__ void forget(float (&state)[OWN][TILES][4], const Deca
 // state += what the chunk's tokens write: keys of K planes, scaled, and values of V.
 template <int K, int V>
 __device__ __forceinline__ void advance(
-    float (&state)[OWN][TILES][4], const bf16* keys, const bf16* values, const Decays& decays) {
+    float (&state)[OWN][TILES][4], const bf16* keys, const bf16* values, const float* left_of) {
   int warp = threadIdx.x / 32;
   if (warp * OWN >= BLOCKS) return;
-  const float* left_of = REVERSED ? decays.from_start : decays.to_end;
   EACH for (int j = 0; j < CHUNK; j += 16) {
     Block<FINE> a[OWN];
     EACH for (int r = 0; r < OWN; r++) {
@@ -321,6 +320,11 @@ __device__ __forceinline__ void advance(
       EACH for (int r = 0; r < OWN; r++) multiply_planes(state[r][n], state[r][n + 1], a[r], b);
     }
   }
+}
+template <int K, int V>
+__device__ __forceinline__ void advance(
+    float (&state)[OWN][TILES][4], const bf16* keys, const bf16* values, const Decays& decays) {
+  advance<K, V>(state, keys, values, REVERSED ? decays.from_start : decays.to_end);
 }
 
 // Σ out · along of the warp's 16 rows, over the columns of the block.

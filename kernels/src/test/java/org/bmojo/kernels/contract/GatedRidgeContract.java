@@ -128,7 +128,7 @@ abstract class GatedRidgeContract {
     }
   }
 
-  private Map<String, Tensor> tensors(HeadScanCase c) {
+  Map<String, Tensor> tensors(HeadScanCase c) {
     Map<String, Tensor> t = c.tensors(room());
     t.remove("v");
     t.remove("beta");
@@ -185,7 +185,7 @@ abstract class GatedRidgeContract {
     return inputs(solver, t, null);
   }
 
-  private static Inputs inputs(Solver solver, Map<String, Tensor> t, @Nullable Tensor begin) {
+  static Inputs inputs(Solver solver, Map<String, Tensor> t, @Nullable Tensor begin) {
     return new Inputs(solver, get(t, "q"), get(t, "k"), get(t, "g"), t.get("initial"), begin);
   }
 
