@@ -1,6 +1,7 @@
 package org.bmojo.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.bmojo.kernels.torch.Tensors.scalar;
 
 import java.util.List;
 import java.util.Objects;
