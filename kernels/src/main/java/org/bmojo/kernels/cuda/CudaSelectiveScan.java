@@ -33,7 +33,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
       Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
-      call.forward()
+      call.forward(forBackward)
           .kernel("scan_forward")
           .launch(
               call.forwardGrid(),
@@ -138,7 +138,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Call call = new Call(in);
       Shapes.expect(OP, "state", state, call.batch, call.channels, call.states);
       Tensor y = empty(call.u, Shapes.of(call.u));
-      call.forward()
+      call.forward(false)
           .kernel("scan_step")
           .launch(
               new Grid((call.channels + 127) / 128, call.batch, 1, 128, 0),
@@ -201,13 +201,17 @@ public final class CudaSelectiveScan implements SelectiveScan {
       return (blocks() * batch + count - 1) / count;
     }
 
-    Program forward() {
+    Program forward(boolean keep) {
       // Measured: four tokens ahead with four warps a block, two with eight.
-      return program("selective_scan_forward", "LOOK=" + (perThread() == 4 ? 4 : 2));
+      return program(
+          "selective_scan_forward",
+          "LOOK=" + (perThread() == 4 ? 4 : 2),
+          "KEEP=" + (keep ? 1 : 0));
     }
 
     Program backward() {
-      return program("selective_scan_backward");
+      boolean exact = u.scalar_type().intern() == ScalarType.Float;
+      return program("selective_scan_backward", "TENSOR=" + (exact ? 0 : 1));
     }
 
     private Program program(String file, String... more) {
@@ -218,6 +222,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       constants.add("STATES=" + perThread());
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
       constants.add("RESIDENT=" + resident);
+      constants.add("WHOLE=" + (channels % LANES == 0 && tokens % FORWARD == 0 ? 1 : 0));
       constants.add("PACKED=" + (begin == null ? 0 : 1));
       return Program.of(u, file, constants.toArray(String[]::new));
     }

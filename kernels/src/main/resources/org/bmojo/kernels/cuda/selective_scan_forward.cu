@@ -27,6 +27,9 @@ using Map = Raw<STATES>;
 
 constexpr int FORWARD = 32;  // tokens per tile
 
+// All tiles are whole and each thread has as many items as any other: nothing to ask.
+constexpr bool EVEN = WHOLE && FORWARD % (THREADS / QUADS) == 0;
+
 struct ForwardTile {
   float2 step[FORWARD][LANES];        // Δ and Δ·u
   float b[FORWARD][PADDED];
@@ -82,47 +85,50 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
   }
 
-  // This thread's part of prepare and finish: four channels of ITEMS tokens; four states of one.
-  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
+  // This thread's part of prepare and finish: four channels of tokens row, row + ROWS …; and four
+  // states of one. Elements are counted from where the tile begins in each tensor.
+  constexpr int ROWS = THREADS / QUADS;
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
   int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
   float bias[4], skip[4];
   EACH for (int i = 0; i < 4; i++) {
     bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
+  long at = (first + row) * channels + channel, map_at = (first + map_token) * N + map_state;
+  int room = EVEN ? 4 : channels - channel;
+  long rows = ROWS * (long)channels, all = FORWARD * (long)channels;
 
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
   Map next_b, next_c;
   int next_first = 0;
-  auto fetch_tile = [&](long start) {
+  // The tile `left` tokens before the end, which begins at element `at`.
+  auto fetch_tile = [&](long at, long map_at, long left) {
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      bool inside = t < FORWARD && start + t < tokens;
-      long row = (first + start + t) * channels;
-      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
-      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
-      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
+      int t = row + k * ROWS, there = EVEN || t < left && t < FORWARD ? room : 0;
+      next_u[k].fetch<VECTOR>(u + at + k * rows, there);
+      next_delta[k].fetch<VECTOR>(delta + at + k * rows, there, NEVER);
+      next_z[k].fetch<VECTOR>(z + at + k * rows, there);
     }
-    long row = (first + start + map_token) * N;
-    bool inside = start + map_token < tokens;
-    next_b.fetch<STATE_VECTOR>(b + row, map_state, N, inside);
-    next_c.fetch<STATE_VECTOR>(c + row, map_state, N, inside);
+    int there = EVEN || map_token < left ? N - map_state : 0;
+    next_b.fetch<STATE_VECTOR>(b + map_at, there);
+    next_c.fetch<STATE_VECTOR>(c + map_at, there);
     if (PACKED && threadIdx.x < FORWARD) {
-      long t = start + threadIdx.x;
+      long t = tokens - left + threadIdx.x;
       next_first = t < tokens && begin[first + t] == t;
     }
   };
 
-  fetch_tile(0);
+  fetch_tile(at, map_at, tokens);
   for (long start = 0; start < tokens; start += FORWARD) {
+    long left = tokens - start;
     Four tile_u[ITEMS], tile_z[ITEMS];
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
+      int t = row + k * ROWS;
       tile_u[k] = next_u[k], tile_z[k] = next_z[k];
-      if (t >= FORWARD) continue;
-      bool inside = start + t < tokens;
+      if (!EVEN && t >= FORWARD) continue;
       EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        float step = Exactly::softplus(next_delta[k][i] + bias[i]);
         tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
       }
     }
@@ -133,7 +139,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
 #endif
     __syncthreads();
 
-    if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
+    map_at += FORWARD * N;
+    if (left > FORWARD) fetch_tile(at + all, map_at, left - FORWARD);
     // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
     // and no load waits for a store that might touch the same address.
     Ahead ahead, now;
@@ -141,11 +148,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     EACH for (int t = 0; t < FORWARD; t += LOOK) {
       now = ahead;
       if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
-      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
+#if KEEP
+      if (t % BETWEEN == 0 && t < left) {
         float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
         EACH for (int s = 0; s < STATES; s++)
           if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
       }
+#endif
       EACH for (int i = 0; i < LOOK; i++) {
         float sum = 0.f;
         EACH for (int s = 0; s < STATES; s++) {
@@ -158,8 +167,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     __syncthreads();
 
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      if (t >= FORWARD || start + t >= tokens) continue;
+      int t = row + k * ROWS;
+      if (!EVEN && (t >= FORWARD || t >= left)) continue;
       float out[4];
       EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * tile_u[k][i];
       EACH for (int w = 0; w < WARPS; w++) {
@@ -171,8 +180,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
         float gate = tile_z[k][i];
         out[i] *= gate * Exactly::sigmoid(gate);
       }
-      store<VECTOR>(y + (first + start + t) * channels, channel, channels, out);
+      store<VECTOR>(y + at + k * rows, room, out);
     }
+    at += all;
   }
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
