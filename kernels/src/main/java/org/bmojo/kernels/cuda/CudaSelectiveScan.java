@@ -69,9 +69,31 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor du = empty(call.u, Shapes.of(call.u)), dz = empty(call.u, Shapes.of(call.u));
       Tensor dDelta = empty(call.u, Shapes.of(call.u));
       Tensor dInitial = call.floats(batch, channels, n);
-      Tensor sums = call.floats(batch, channels, n + 2);
+      long pieces = call.pieces(), piece = call.piece();
+      Tensor sums = call.floats(batch, pieces, channels, n + 2);
+      Tensor ends = pieces == 1 ? null : call.floats(batch, pieces, channels, n);
+      Tensor steps = pieces == 1 ? null : call.floats(batch, pieces, channels);
       Tensor maps = call.floats(batch, blocks, tokens, 2 * n);
       Program program = call.backward();
+      Tensor grown = call.door.activation("dy", dy);
+      if (pieces > 1) {
+        program
+            .kernel("scan_backward_piece")
+            .launch(
+                call.pieceGrid(),
+                call.delta,
+                call.a,
+                call.c,
+                call.z,
+                call.deltaBias,
+                grown,
+                ends,
+                steps,
+                call.begin,
+                tokens,
+                (int) channels,
+                piece);
+      }
       program
           .kernel("scan_backward")
           .launch(
@@ -85,7 +107,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               call.z,
               call.deltaBias,
               call.kept(checkpoints),
-              call.door.activation("dy", dy),
+              grown,
               call.door.stateOrNull("dLast", dLast),
               du,
               dDelta,
@@ -94,8 +116,11 @@ public final class CudaSelectiveScan implements SelectiveScan {
               sums,
               maps,
               call.begin,
+              ends,
+              steps,
               tokens,
-              (int) channels);
+              (int) channels,
+              piece);
       Tensor db = empty(call.b, Shapes.of(call.b)), dc = empty(call.c, Shapes.of(call.c));
       long elements = tokens * 2 * n;
       program
@@ -117,7 +142,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               da,
               dd,
               dBias,
-              (int) batch,
+              (int) (batch * pieces),
               (int) channels);
       return new Gradients(
           scope.keep(du),
@@ -192,68 +217,116 @@ public final class CudaSelectiveScan implements SelectiveScan {
      * Measured: fewer threads do less work twice, unless there would be less than one block for
      * every multiprocessor.
      */
-    private int perThread() {
-      return states > 32 || perMultiprocessor() > 1 ? 4 : 2;
+    private int perThread(long pieces) {
+      int chosen = lab(pieces == 0 ? "FSTATES" : "BSTATES", 0);
+      if (chosen > 0) return chosen;
+      return states > 32 || perMultiprocessor(pieces) > 1 ? 4 : 2;
     }
 
-    private long perMultiprocessor() {
+    private long perMultiprocessor(long pieces) {
       long count = Device.of(u).multiprocessors();
-      return (blocks() * batch + count - 1) / count;
+      return (blocks() * batch * Math.max(1, pieces) + count - 1) / count;
+    }
+
+    /** Pieces of time that the backward pass works on side by side: three blocks a multiprocessor. */
+    long pieces() {
+      long wanted = lab("PIECES", 0);
+      if (wanted == 0) wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);
+      long most = Math.max(1, Math.min(wanted, tokens / lab("PIECE", 512)));
+      long piece = piece(most);
+      return (tokens + piece - 1) / piece;
+    }
+
+    /** Tokens of a piece. */
+    long piece() {
+      return piece(pieces());
+    }
+
+    private long piece(long pieces) {
+      return Math.max(1, ((tokens + pieces - 1) / pieces + FORWARD - 1) / FORWARD) * FORWARD;
     }
 
     Program forward(boolean keep) {
       // Measured: four tokens ahead with four warps a block, two with eight.
       return program(
           "selective_scan_forward",
-          "LOOK=" + (perThread() == 4 ? 4 : 2),
-          "KEEP=" + (keep ? 1 : 0));
+          0,
+          "LOOK=" + lab("LOOK", perThread(0) == 4 ? 4 : 2),
+          "KEEP=" + (keep ? 1 : 0),
+          "PIPED=" + (piped() ? 1 : 0));
+    }
+
+    private boolean piped() {
+      return lab("PIPED", 1) == 1 && warps(0) <= 8;
     }
 
     Program backward() {
       boolean exact = u.scalar_type().intern() == ScalarType.Float;
-      return program("selective_scan_backward", "TENSOR=" + (exact ? 0 : 1));
+      return program(
+          "selective_scan_backward", pieces(), "TENSOR=" + (exact ? 0 : lab("TENSOR", 1)));
     }
 
-    private Program program(String file, String... more) {
-      long resident = warps() > 4 ? 1 : Math.min(3, perMultiprocessor());
+    private Program program(String file, long pieces, String... more) {
+      long resident = warps(pieces) > 4 ? 1 : Math.min(3, perMultiprocessor(pieces));
+      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0 && lab("WHOLE", 1) == 1;
       List<String> constants = new ArrayList<>(List.of(more));
       constants.add("ELEMENT=" + Program.type(u));
       constants.add("N=" + states);
-      constants.add("STATES=" + perThread());
+      constants.add("STATES=" + perThread(pieces));
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
-      constants.add("RESIDENT=" + resident);
-      constants.add("WHOLE=" + (channels % LANES == 0 && tokens % FORWARD == 0 ? 1 : 0));
+      constants.add("RESIDENT=" + lab(pieces == 0 ? "FRES" : "BRES", (int) resident));
+      constants.add("WHOLE=" + (whole ? 1 : 0));
       constants.add("PACKED=" + (begin == null ? 0 : 1));
-      return Program.of(u, file, constants.toArray(String[]::new));
+      return Program.of(u, lab(file, file), constants.toArray(String[]::new));
+    }
+
+    /** Of an experiment: {@code -Dbmojo.lab=NAME=VALUE,…}. */
+    private static int lab(String name, int usual) {
+      String value = lab(name, "");
+      return value.isEmpty() ? usual : Integer.parseInt(value);
+    }
+
+    private static String lab(String name, String usual) {
+      for (String one : System.getProperty("bmojo.lab", "").split(",")) {
+        if (one.startsWith(name + "=")) return one.substring(name.length() + 1);
+      }
+      return usual;
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
-    private int warps() {
-      return (int) (states + perThread() - 1) / perThread();
+    private int warps(long pieces) {
+      return (int) (states + perThread(pieces) - 1) / perThread(pieces);
     }
 
     /** States rounded up to what the warps carry. */
-    private int padded() {
-      return warps() * perThread();
+    private int padded(long pieces) {
+      return warps(pieces) * perThread(pieces);
     }
 
     Grid forwardGrid() {
-      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES) + firsts(FORWARD));
+      int threads = warps(0) * LANES;
+      int floats = FORWARD * (2 * LANES + 2 * padded(0) + warps(0) * LANES);
+      int items = (FORWARD * LANES / 4 + threads - 1) / threads * threads;
+      int tile = 4 * floats + 2 * 4 * (int) u.element_size() * items + firsts(FORWARD);
+      return new Grid(blocks(), batch, 1, threads, piped() ? 2 * tile : tile);
     }
 
     Grid backwardGrid() {
-      int floats = 3 * LANES + 4 * padded() + 3 * warps() * LANES;
+      long pieces = pieces();
+      int warps = warps(pieces);
+      int floats = 3 * LANES + 4 * padded(pieces) + 3 * warps * LANES;
       int raw = 4 * LANES * (int) u.element_size();
-      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES + firsts(BETWEEN));
+      int shared = BETWEEN * (4 * floats + raw) + 4 * 2 * LANES + firsts(BETWEEN);
+      return new Grid(blocks(), batch, pieces, warps * LANES, shared);
+    }
+
+    Grid pieceGrid() {
+      return new Grid(blocks(), batch, pieces() - 1, warps(pieces()) * LANES, 0);
     }
 
     /** Bytes that say of so many tokens whether a document begins. */
     private int firsts(int tokens) {
       return begin == null ? 0 : 4 * tokens;
-    }
-
-    private Grid grid(int shared) {
-      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
     }
 
     long[] checkpoints() {

@@ -119,8 +119,111 @@ struct WarpSums {
 };
 #endif
 
-// Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
-// delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
+// Where a sequence is cut into pieces of time, as many as blockIdx.z counts: what a piece adds to the
+// gradient of the state before it, ends (B, pieces, I, N), and its sum of steps (B, pieces, I),
+// negative where a document begins in it and nothing passes. For all pieces but the first.
+struct PieceTile {
+  float2 step[BACKWARD][LANES];  // Δ and dy·silu(z)
+  float c[BACKWARD][PADDED];
+#if PACKED
+  int firsts[BACKWARD];
+#endif
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 4 : 1) scan_backward_piece(
+    const T* __restrict__ delta, const float* __restrict__ a, const T* __restrict__ c,
+    const T* __restrict__ z, const float* __restrict__ delta_bias, const T* __restrict__ dy,
+    float* __restrict__ ends, float* __restrict__ steps, const int* __restrict__ begin, long tokens,
+    int channels, long piece) {
+  __shared__ __align__(16) PieceTile tiles[2];
+  constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS, ROWS = THREADS / QUADS;
+  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+  long sequence = blockIdx.y, first = sequence * tokens, pieces = gridDim.z + 1;
+  long index = blockIdx.z + 1, from = index * piece, to = from + piece;
+  if (to > tokens) to = tokens;
+  int own = blockIdx.x * LANES + lane;
+  float rate[STATES], dh[STATES], total = 0.f;
+  bool cut = false;
+  EACH for (int s = 0; s < STATES; s++) {
+    int n = warp * STATES + s;
+    rate[s] = n < N && own < channels ? a[(long)own * N + n] * Exactly::RATE : 0.f;
+    dh[s] = 0.f;
+  }
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
+  int room = channels - channel;
+  int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
+  float bias[4];
+  EACH for (int i = 0; i < 4; i++) bias[i] = i < room ? delta_bias[channel + i] : 0.f;
+
+  Four next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
+  Map next_c;
+  int next_first = 0;
+  auto fetch_tile = [&](long start) {
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = row + k * ROWS, there = t < BACKWARD && start + t < to ? room : 0;
+      long at = (first + start + t) * channels + channel;
+      next_delta[k].fetch<VECTOR>(delta + at, there, NEVER);
+      next_z[k].fetch<VECTOR>(z + at, there);
+      next_dy[k].fetch<VECTOR>(dy + at, there);
+    }
+    if (map_token < BACKWARD)
+      next_c.fetch<STATE_VECTOR>(
+          c + (first + start + map_token) * N + map_state,
+          start + map_token < to ? N - map_state : 0);
+    if (PACKED && threadIdx.x < BACKWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < to && begin[first + t] == t;
+    }
+  };
+
+  long start = from + (to - from - 1) / BACKWARD * BACKWARD;
+  fetch_tile(start);
+  for (int turn = 0; start >= from; start -= BACKWARD, turn ^= 1) {
+    PieceTile& tile = tiles[turn];
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = row + k * ROWS;
+      if (t >= BACKWARD) continue;
+      EACH for (int i = 0; i < 4; i++) {
+        float gate = next_z[k][i];
+        tile.step[t][quad + i] = make_float2(
+            Exactly::softplus(next_delta[k][i] + bias[i]),
+            next_dy[k][i] * gate * Exactly::sigmoid(gate));
+      }
+    }
+    if (map_token < BACKWARD) spread(next_c, &tile.c[map_token][map_state]);
+#if PACKED
+    if (threadIdx.x < BACKWARD) tile.firsts[threadIdx.x] = next_first;
+#endif
+    __syncthreads();  // one is enough: who writes this tile again has passed the next one
+    if (start > from) fetch_tile(start - BACKWARD);
+    EACH for (int t = BACKWARD - 1; t >= 0; t--) {
+      float2 step = tile.step[t][lane];
+      float ct[STATES];
+      read<STATES>(&tile.c[t][warp * STATES], ct);
+      total += step.x;
+      EACH for (int s = 0; s < STATES; s++) {
+        float decay = Exactly::decay(step.x * rate[s]);
+#if PACKED
+        if (tile.firsts[t]) decay = 0.f;
+#endif
+        dh[s] = (dh[s] + step.y * ct[s]) * decay;
+      }
+#if PACKED
+      cut |= tile.firsts[t] != 0;
+#endif
+    }
+  }
+  if (own >= channels) return;
+  long at = (sequence * pieces + index) * channels + own;
+  EACH for (int s = 0; s < STATES; s++) {
+    int n = warp * STATES + s;
+    if (n < N) ends[at * N + n] = dh[s];
+  }
+  if (warp == 0) steps[at] = cut ? -1.f : total;
+}
+
+// Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, pieces, I, N + 2) of a, d and
+// delta_bias per piece of time; maps (B, blocks of channels, T, 2, N) of b and c per block.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
@@ -128,7 +231,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const float* __restrict__ checkpoints, const T* __restrict__ dy,
     const float* __restrict__ d_last, T* __restrict__ du, T* __restrict__ d_delta,
     T* __restrict__ dz, float* __restrict__ d_initial, float* __restrict__ sums,
-    float* __restrict__ maps, const int* __restrict__ begin, long tokens, int channels) {
+    float* __restrict__ maps, const int* __restrict__ begin, const float* __restrict__ ends,
+    const float* __restrict__ steps, long tokens, int channels, long piece) {
   extern __shared__ __align__(16) char memory[];
   BackwardTile& tile = *reinterpret_cast<BackwardTile*>(memory);
   constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS;
@@ -144,6 +248,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     dh[s] = real && d_last ? d_last[(sequence * channels + own) * N + n] : 0.f;
     d_rate[s] = 0.f;
   }
+  // The gradient that the pieces after this one hand down.
+  long pieces = gridDim.z, from = blockIdx.z * piece, to = min(tokens, from + piece);
+  for (long i = pieces - 1; i > blockIdx.z && own < channels; i--) {
+    long after = (sequence * pieces + i) * channels + own;
+    float passed = steps[after];
+    EACH for (int s = 0; s < STATES; s++) {
+      int n = warp * STATES + s;
+      if (n < N)
+        dh[s] = ends[after * N + n] + (passed < 0.f ? 0.f : Exactly::decay(passed * rate[s])) * dh[s];
+    }
+  }
 
   constexpr int ROWS = THREADS / QUADS;
   int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
@@ -158,16 +273,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
   }
   __syncthreads();
 
-  long tiles = (tokens + BACKWARD - 1) / BACKWARD;
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
   Map next_map;
   float next_h[STATES];
   int next_first = 0;
   // Where this thread's elements of the last tile begin.
-  long last_start = (tiles - 1) * BACKWARD, rows = ROWS * (long)channels;
+  long last_start = from + (to - from - 1) / BACKWARD * BACKWARD, rows = ROWS * (long)channels;
   long at = (first + last_start + row) * channels + channel;
   long map_at = (first + last_start + map_token) * N + map_state;
-  const float* kept = checkpoints + checkpoint(tiles - 1, tokens) + warp * STATES * LANES + lane;
+  const float* kept = checkpoints + checkpoint(last_start / BACKWARD, tokens) + warp * STATES * LANES + lane;
   long kept_step = gridDim.x * (long)(N * LANES);
   auto fetch_tile = [&](long start, long at, long map_at, const float* kept) {
     long left = tokens - start;
@@ -190,7 +304,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
 
   float* maps_at = maps + ((sequence * gridDim.x + blockIdx.x) * tokens + last_start) * 2 * N;
   fetch_tile(last_start, at, map_at, kept);
-  for (long start = last_start; start >= 0; start -= BACKWARD) {
+  for (long start = last_start; start >= from; start -= BACKWARD) {
     long left = tokens - start;
     EACH for (int k = 0; k < ITEMS; k++) {
       int t = row + k * ROWS, item = threadIdx.x + k * THREADS;
@@ -215,7 +329,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     __syncthreads();
 
     map_at -= BACKWARD * N, kept -= kept_step;
-    if (start > 0) fetch_tile(start - BACKWARD, at - BACKWARD * (long)channels, map_at, kept);
+    if (start > from) fetch_tile(start - BACKWARD, at - BACKWARD * (long)channels, map_at, kept);
     EACH for (int t = 0; t < BACKWARD; t++) {
       float2 step = tile.step[t][lane];
       float bt[STATES];
@@ -329,11 +443,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     __syncthreads();
   }
 
-  long slot = (sequence * channels + own) * (N + 2);
+  long slot = ((sequence * pieces + blockIdx.z) * channels + own) * (N + 2);
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     if (n < N && own < channels) {
-      d_initial[(sequence * channels + own) * N + n] = dh[s];
+      if (blockIdx.z == 0) d_initial[(sequence * channels + own) * N + n] = dh[s];
       sums[slot + n] = d_rate[s];
     }
   }
