@@ -122,7 +122,7 @@ struct WarpSums {
 // Where a sequence is cut into pieces of time, as many as blockIdx.z counts: what a piece adds to the
 // gradient of the state before it, ends (B, pieces, I, N), and its sum of steps (B, pieces, I),
 // negative where a document begins in it and nothing passes. For all pieces but the first.
-struct PieceTile {
+struct __align__(16) PieceTile {
   float2 step[BACKWARD][LANES];  // Δ and dy·silu(z)
   float c[BACKWARD][PADDED];
 #if PACKED
@@ -135,7 +135,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 4 : 1) sc
     const T* __restrict__ z, const float* __restrict__ delta_bias, const T* __restrict__ dy,
     float* __restrict__ ends, float* __restrict__ steps, const int* __restrict__ begin, long tokens,
     int channels, long piece) {
-  __shared__ __align__(16) PieceTile tiles[2];
+  __shared__ PieceTile tiles[2];
   constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS, ROWS = THREADS / QUADS;
   int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
   long sequence = blockIdx.y, first = sequence * tokens, pieces = gridDim.z + 1;
