@@ -218,7 +218,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
      * every multiprocessor.
      */
     private int perThread(long pieces) {
-      int chosen = lab(pieces == 0 ? "FSTATES" : "BSTATES", 0);
+      int chosen = Lab.choose(pieces == 0 ? "FSTATES" : "BSTATES", 0);
       if (chosen > 0) return chosen;
       return states > 32 || perMultiprocessor(pieces) > 1 ? 4 : 2;
     }
@@ -230,9 +230,9 @@ public final class CudaSelectiveScan implements SelectiveScan {
 
     /** Pieces of time that the backward pass works on side by side: three blocks a multiprocessor. */
     long pieces() {
-      long wanted = lab("PIECES", 0);
+      long wanted = Lab.choose("PIECES", 0);
       if (wanted == 0) wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);
-      long most = Math.max(1, Math.min(wanted, tokens / lab("PIECE", 512)));
+      long most = Math.max(1, Math.min(wanted, tokens / Lab.choose("PIECE", 512)));
       long piece = piece(most);
       return (tokens + piece - 1) / piece;
     }
@@ -251,46 +251,33 @@ public final class CudaSelectiveScan implements SelectiveScan {
       return program(
           "selective_scan_forward",
           0,
-          "LOOK=" + lab("LOOK", perThread(0) == 4 ? 4 : 2),
+          "LOOK=" + Lab.choose("LOOK", perThread(0) == 4 ? 4 : 2),
           "KEEP=" + (keep ? 1 : 0),
           "PIPED=" + (piped() ? 1 : 0));
     }
 
     private boolean piped() {
-      return lab("PIPED", 1) == 1 && warps(0) <= 8;
+      return Lab.choose("PIPED", 1) == 1 && warps(0) <= 8;
     }
 
     Program backward() {
       boolean exact = u.scalar_type().intern() == ScalarType.Float;
       return program(
-          "selective_scan_backward", pieces(), "TENSOR=" + (exact ? 0 : lab("TENSOR", 1)));
+          "selective_scan_backward", pieces(), "TENSOR=" + (exact ? 0 : Lab.choose("TENSOR", 1)));
     }
 
     private Program program(String file, long pieces, String... more) {
       long resident = warps(pieces) > 4 ? 1 : Math.min(3, perMultiprocessor(pieces));
-      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0 && lab("WHOLE", 1) == 1;
+      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0 && Lab.choose("WHOLE", 1) == 1;
       List<String> constants = new ArrayList<>(List.of(more));
       constants.add("ELEMENT=" + Program.type(u));
       constants.add("N=" + states);
       constants.add("STATES=" + perThread(pieces));
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
-      constants.add("RESIDENT=" + lab(pieces == 0 ? "FRES" : "BRES", (int) resident));
+      constants.add("RESIDENT=" + Lab.choose(pieces == 0 ? "FRES" : "BRES", (int) resident));
       constants.add("WHOLE=" + (whole ? 1 : 0));
       constants.add("PACKED=" + (begin == null ? 0 : 1));
-      return Program.of(u, lab(file, file), constants.toArray(String[]::new));
-    }
-
-    /** Of an experiment: {@code -Dbmojo.lab=NAME=VALUE,…}. */
-    private static int lab(String name, int usual) {
-      String value = lab(name, "");
-      return value.isEmpty() ? usual : Integer.parseInt(value);
-    }
-
-    private static String lab(String name, String usual) {
-      for (String one : System.getProperty("bmojo.lab", "").split(",")) {
-        if (one.startsWith(name + "=")) return one.substring(name.length() + 1);
-      }
-      return usual;
+      return Program.of(u, Lab.choose(file, file), constants.toArray(String[]::new));
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
