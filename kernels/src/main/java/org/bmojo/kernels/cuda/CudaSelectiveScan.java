@@ -228,7 +228,9 @@ public final class CudaSelectiveScan implements SelectiveScan {
       return (blocks() * batch * Math.max(1, pieces) + count - 1) / count;
     }
 
-    /** Pieces of time that the backward pass works on side by side: three blocks a multiprocessor. */
+    /**
+     * Pieces of time that the backward pass works on side by side: three blocks a multiprocessor.
+     */
     long pieces() {
       long wanted = Lab.choose("PIECES", 0);
       if (wanted == 0) wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);

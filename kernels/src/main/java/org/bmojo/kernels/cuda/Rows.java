@@ -23,7 +23,10 @@ record Rows(long count, int width, int vector, int threads) {
     int vector = Vectors.width(t, width);
     long loads = (width + vector - 1) / vector;
     int items = Lab.choose("NITEMS", 1);
-    int threads = loads <= Lab.choose("NMAX", 4 * 32) ? 32 : (int) Math.min(1024, ((loads + items - 1) / items + 31) / 32 * 32);
+    int threads =
+        loads <= Lab.choose("NMAX", 4 * 32)
+            ? 32
+            : (int) Math.min(1024, ((loads + items - 1) / items + 31) / 32 * 32);
     return new Rows(t.numel() / width, (int) width, vector, threads);
   }
 
