@@ -57,7 +57,7 @@ public final class CudaRmsNorm implements RmsNorm {
       Shapes.expect(OP, "dy", dy, Shapes.of(x));
       Rows rows = Rows.of(OP, x);
       Program program = program(rows, x, weight);
-      Grid grid = rows.walking(Device.of(x));
+      Grid grid = rows.walking(Device.of(x), x);
       int parts = Math.toIntExact(grid.x());
       Tensor dx = empty(x, Shapes.of(x));
       Tensor sums = weight == null ? null : Floats.empty(x, parts, rows.width());

@@ -33,7 +33,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor y = empty(call.u, Shapes.of(call.u));
       Tensor last = call.floats(call.batch, call.channels, call.states);
       Tensor checkpoints = forBackward ? call.floats(call.checkpoints()) : null;
-      call.forward()
+      call.forward(forBackward)
           .kernel("scan_forward")
           .launch(
               call.forwardGrid(),
@@ -69,9 +69,31 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Tensor du = empty(call.u, Shapes.of(call.u)), dz = empty(call.u, Shapes.of(call.u));
       Tensor dDelta = empty(call.u, Shapes.of(call.u));
       Tensor dInitial = call.floats(batch, channels, n);
-      Tensor sums = call.floats(batch, channels, n + 2);
+      long pieces = call.pieces(), piece = call.piece();
+      Tensor sums = call.floats(batch, pieces, channels, n + 2);
+      Tensor ends = pieces == 1 ? null : call.floats(batch, pieces, channels, n);
+      Tensor steps = pieces == 1 ? null : call.floats(batch, pieces, channels);
       Tensor maps = call.floats(batch, blocks, tokens, 2 * n);
       Program program = call.backward();
+      Tensor grown = call.door.activation("dy", dy);
+      if (pieces > 1) {
+        program
+            .kernel("scan_backward_piece")
+            .launch(
+                call.pieceGrid(),
+                call.delta,
+                call.a,
+                call.c,
+                call.z,
+                call.deltaBias,
+                grown,
+                ends,
+                steps,
+                call.begin,
+                tokens,
+                (int) channels,
+                piece);
+      }
       program
           .kernel("scan_backward")
           .launch(
@@ -85,7 +107,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               call.z,
               call.deltaBias,
               call.kept(checkpoints),
-              call.door.activation("dy", dy),
+              grown,
               call.door.stateOrNull("dLast", dLast),
               du,
               dDelta,
@@ -94,8 +116,11 @@ public final class CudaSelectiveScan implements SelectiveScan {
               sums,
               maps,
               call.begin,
+              ends,
+              steps,
               tokens,
-              (int) channels);
+              (int) channels,
+              piece);
       Tensor db = empty(call.b, Shapes.of(call.b)), dc = empty(call.c, Shapes.of(call.c));
       long elements = tokens * 2 * n;
       program
@@ -117,7 +142,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
               da,
               dd,
               dBias,
-              (int) batch,
+              (int) (batch * pieces),
               (int) channels);
       return new Gradients(
           scope.keep(du),
@@ -138,7 +163,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       Call call = new Call(in);
       Shapes.expect(OP, "state", state, call.batch, call.channels, call.states);
       Tensor y = empty(call.u, Shapes.of(call.u));
-      call.forward()
+      call.forward(false)
           .kernel("scan_step")
           .launch(
               new Grid((call.channels + 127) / 128, call.batch, 1, 128, 0),
@@ -192,63 +217,105 @@ public final class CudaSelectiveScan implements SelectiveScan {
      * Measured: fewer threads do less work twice, unless there would be less than one block for
      * every multiprocessor.
      */
-    private int perThread() {
-      return states > 32 || perMultiprocessor() > 1 ? 4 : 2;
+    private int perThread(long pieces) {
+      int chosen = Lab.choose(pieces == 0 ? "FSTATES" : "BSTATES", 0);
+      if (chosen > 0) return chosen;
+      return states > 32 || perMultiprocessor(pieces) > 1 ? 4 : 2;
     }
 
-    private long perMultiprocessor() {
+    private long perMultiprocessor(long pieces) {
       long count = Device.of(u).multiprocessors();
-      return (blocks() * batch + count - 1) / count;
+      return (blocks() * batch * Math.max(1, pieces) + count - 1) / count;
     }
 
-    Program forward() {
+    /**
+     * Pieces of time that the backward pass works on side by side: three blocks a multiprocessor.
+     */
+    long pieces() {
+      long wanted = Lab.choose("PIECES", 0);
+      if (wanted == 0) wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);
+      long most = Math.max(1, Math.min(wanted, tokens / Lab.choose("PIECE", 512)));
+      long piece = piece(most);
+      return (tokens + piece - 1) / piece;
+    }
+
+    /** Tokens of a piece. */
+    long piece() {
+      return piece(pieces());
+    }
+
+    private long piece(long pieces) {
+      return Math.max(1, ((tokens + pieces - 1) / pieces + FORWARD - 1) / FORWARD) * FORWARD;
+    }
+
+    Program forward(boolean keep) {
       // Measured: four tokens ahead with four warps a block, two with eight.
-      return program("selective_scan_forward", "LOOK=" + (perThread() == 4 ? 4 : 2));
+      return program(
+          "selective_scan_forward",
+          0,
+          "LOOK=" + Lab.choose("LOOK", perThread(0) == 4 ? 4 : 2),
+          "KEEP=" + (keep ? 1 : 0),
+          "PIPED=" + (piped() ? 1 : 0));
+    }
+
+    private boolean piped() {
+      return Lab.choose("PIPED", 1) == 1 && warps(0) <= 8;
     }
 
     Program backward() {
-      return program("selective_scan_backward");
+      boolean exact = u.scalar_type().intern() == ScalarType.Float;
+      return program(
+          "selective_scan_backward", pieces(), "TENSOR=" + (exact ? 0 : Lab.choose("TENSOR", 1)));
     }
 
-    private Program program(String file, String... more) {
-      long resident = warps() > 4 ? 1 : Math.min(3, perMultiprocessor());
+    private Program program(String file, long pieces, String... more) {
+      long resident = warps(pieces) > 4 ? 1 : Math.min(3, perMultiprocessor(pieces));
+      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0 && Lab.choose("WHOLE", 1) == 1;
       List<String> constants = new ArrayList<>(List.of(more));
       constants.add("ELEMENT=" + Program.type(u));
       constants.add("N=" + states);
-      constants.add("STATES=" + perThread());
+      constants.add("STATES=" + perThread(pieces));
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
-      constants.add("RESIDENT=" + resident);
+      constants.add("RESIDENT=" + Lab.choose(pieces == 0 ? "FRES" : "BRES", (int) resident));
+      constants.add("WHOLE=" + (whole ? 1 : 0));
       constants.add("PACKED=" + (begin == null ? 0 : 1));
-      return Program.of(u, file, constants.toArray(String[]::new));
+      return Program.of(u, Lab.choose(file, file), constants.toArray(String[]::new));
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
-    private int warps() {
-      return (int) (states + perThread() - 1) / perThread();
+    private int warps(long pieces) {
+      return (int) (states + perThread(pieces) - 1) / perThread(pieces);
     }
 
     /** States rounded up to what the warps carry. */
-    private int padded() {
-      return warps() * perThread();
+    private int padded(long pieces) {
+      return warps(pieces) * perThread(pieces);
     }
 
     Grid forwardGrid() {
-      return grid(4 * FORWARD * (2 * LANES + 2 * padded() + warps() * LANES) + firsts(FORWARD));
+      int threads = warps(0) * LANES;
+      int floats = FORWARD * (2 * LANES + 2 * padded(0) + warps(0) * LANES);
+      int items = (FORWARD * LANES / 4 + threads - 1) / threads * threads;
+      int tile = 4 * floats + 2 * 4 * (int) u.element_size() * items + firsts(FORWARD);
+      return new Grid(blocks(), batch, 1, threads, piped() ? 2 * tile : tile);
     }
 
     Grid backwardGrid() {
-      int floats = 3 * LANES + 4 * padded() + 3 * warps() * LANES;
+      long pieces = pieces();
+      int warps = warps(pieces);
+      int floats = 3 * LANES + 4 * padded(pieces) + 3 * warps * LANES;
       int raw = 4 * LANES * (int) u.element_size();
-      return grid(BETWEEN * (4 * floats + raw) + 4 * 2 * LANES + firsts(BETWEEN));
+      int shared = BETWEEN * (4 * floats + raw) + 4 * 2 * LANES + firsts(BETWEEN);
+      return new Grid(blocks(), batch, pieces, warps * LANES, shared);
+    }
+
+    Grid pieceGrid() {
+      return new Grid(blocks(), batch, pieces() - 1, warps(pieces()) * LANES, 0);
     }
 
     /** Bytes that say of so many tokens whether a document begins. */
     private int firsts(int tokens) {
       return begin == null ? 0 : 4 * tokens;
-    }
-
-    private Grid grid(int shared) {
-      return new Grid(blocks(), batch, 1, warps() * LANES, shared);
     }
 
     long[] checkpoints() {

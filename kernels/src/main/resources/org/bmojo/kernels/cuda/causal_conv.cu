@@ -68,6 +68,13 @@ __device__ __forceinline__ void unpack(const Token& token, float (&to)[V]) {
   EACH for (int j = 0; j < V; j++) to[j] = token[j];
 }
 
+struct Yes {
+  static constexpr bool value = true;
+};
+struct No {
+  static constexpr bool value = false;
+};
+
 __device__ __forceinline__ void slide(float (&window)[K][V]) {
   EACH for (int m = 0; m + 1 < K; m++)
     EACH for (int j = 0; j < V; j++) window[m][j] = window[m + 1][j];
@@ -84,21 +91,37 @@ extern "C" __global__ void conv_forward(
   Filter filter(weight, bias, channel);
   float window[K][V];
   EACH for (int m = 0; m + 1 < K; m++) unpack(input(start + m - K + 1), window[m]);
-  for (int i = 0; i < RUN; i += AHEAD) {
-    Token now[AHEAD];
-    several(x, initial, sequence, start + i, tokens, channels, channel, now);
-    EACH for (int a = 0; a < AHEAD; a++) {
-      long t = start + i + a;
+  long row = (sequence * tokens + start) * channels + channel;
+  // AHEAD tokens; nothing is asked of those that all lie inside the sequence.
+  auto group = [&](auto inside, long t0, const Token (&now)[AHEAD]) {
+    T* to = y + row;
+    EACH for (int a = 0; a < AHEAD; a++, to += channels) {
       unpack(now[a], window[K - 1]);
       float out[V];
-      int first = first_tap(begin, sequence, t, tokens);
+      int first = first_tap(begin, sequence, t0 + a, tokens);
       EACH for (int j = 0; j < V; j++) {
         float sum = filter.apply(window, j, first);
         out[j] = sum * Exact<T>::sigmoid(sum);
       }
-      if (t < tokens) write<V>(y + (sequence * tokens + t) * channels + channel, out);
+      if (inside.value || t0 + a < tokens) write<V>(to, out);
       slide(window);
     }
+  };
+#if EARLY
+  Token next[AHEAD];
+  several(x, initial, sequence, start, tokens, channels, channel, next);
+#endif
+  for (int i = 0; i < RUN; i += AHEAD, row += AHEAD * (long)channels) {
+    Token now[AHEAD];
+    long t0 = start + i;
+#if EARLY
+    EACH for (int a = 0; a < AHEAD; a++) now[a] = next[a];
+    if (i + AHEAD < RUN)
+      several(x, initial, sequence, t0 + AHEAD, tokens, channels, channel, next);
+#else
+    several(x, initial, sequence, t0, tokens, channels, channel, now);
+#endif
+    if (t0 + AHEAD <= tokens) group(Yes(), t0, now); else group(No(), t0, now);
   }
   if (start + RUN < tokens) return;
   EACH for (int m = 0; m + 1 < K; m++) {
@@ -111,7 +134,7 @@ extern "C" __global__ void conv_forward(
 // Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
 // carried state. parts (sequences · runs, I·K + I): sums for weight, then bias. What stands in
 // before, unless it is null, joins dx.
-extern "C" __global__ void conv_backward(
+extern "C" __global__ void __launch_bounds__(128, CRES) conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     const T* __restrict__ initial, const int* __restrict__ begin, const T* __restrict__ dy,
     const T* __restrict__ before, T* __restrict__ dx, T* __restrict__ d_initial,
@@ -125,11 +148,9 @@ extern "C" __global__ void conv_backward(
   int first[K] = {};                                                            // and its first tap
   EACH for (int m = 0; m + 1 < K; m++)
     unpack(input(start - AHEAD + m - K + 1), window[m]);
-  // The first AHEAD tokens belong to the run before; only their gradients are of use here.
-  for (int i = -AHEAD; i < RUN; i += AHEAD) {
-    Token x_now[AHEAD], dy_now[AHEAD];
-    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
-    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
+  // AHEAD rows; of those that all lie inside the sequence and the run nothing is asked.
+  auto group = [&](auto inside, int i, const Token (&x_now)[AHEAD], const Token (&dy_now)[AHEAD]) {
+    float out[AHEAD][V];
     EACH for (int a = 0; a < AHEAD; a++) {
       long q = start + i + a;  // token q's gradient before silu reaches rows q … q + K − 1
       unpack(x_now[a], window[K - 1]);
@@ -142,32 +163,58 @@ extern "C" __global__ void conv_backward(
       EACH for (int j = 0; j < V; j++) {
         float sum = filter.apply(window, j, first[0]), open = Exact<T>::sigmoid(sum);
         g[0][j] = d[j] * (open * (1.f + sum * (1.f - open)));
-        if (i >= 0) {
+        if (inside.value || i >= 0) {
           d_bias[j] += g[0][j];
           EACH for (int m = 0; m < K; m++)
             if (!PACKED || m >= first[0]) d_weight[m][j] += g[0][j] * window[m][j];
         }
+        out[a][j] = 0.f;
+        EACH for (int m = 0; m < K; m++)
+          if (!PACKED || m >= first[m]) out[a][j] += filter.weight[m][j] * g[m][j];
       }
       slide(window);
-      if (i < 0 || q >= tokens + K - 1) continue;
-      float out[V];
-      EACH for (int j = 0; j < V; j++) {
-        out[j] = 0.f;
-        EACH for (int m = 0; m < K; m++)
-          if (!PACKED || m >= first[m]) out[j] += filter.weight[m][j] * g[m][j];
-      }
-      if (q < K - 1) {
-        write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out);
-      } else {
-        long at = (sequence * tokens + q - K + 1) * channels + channel;
-        if (before) {
-          float more[V];
-          read<V>(before + at, more);
-          EACH for (int j = 0; j < V; j++) out[j] += more[j];
-        }
-        write<V>(dx + at, out);
+    }
+    if (!inside.value && i < 0) return;
+    long at = (sequence * tokens + start + i - K + 1) * channels + channel;
+    if (before) {
+      EACH for (int a = 0; a < AHEAD; a++) {
+        long q = start + i + a;
+        if (!inside.value && (q < K - 1 || q >= tokens + K - 1)) continue;
+        float more[V];
+        read<V>(before + at + a * (long)channels, more);
+        EACH for (int j = 0; j < V; j++) out[a][j] += more[j];
       }
     }
+    EACH for (int a = 0; a < AHEAD; a++) {
+      long q = start + i + a;
+      if (inside.value || q >= K - 1 && q < tokens + K - 1)
+        write<V>(dx + at + a * (long)channels, out[a]);
+      else if (q < K - 1)
+        write<V>(d_initial + (sequence * (K - 1) + q) * channels + channel, out[a]);
+    }
+  };
+  // The first AHEAD tokens belong to the run before; only their gradients are of use here.
+#if EARLY
+  Token x_next[AHEAD], dy_next[AHEAD];
+  several(x, initial, sequence, start - AHEAD, tokens, channels, channel, x_next);
+  several(dy, nullptr, sequence, start - AHEAD, tokens, channels, channel, dy_next);
+#endif
+  for (int i = -AHEAD; i < RUN; i += AHEAD) {
+    Token x_now[AHEAD], dy_now[AHEAD];
+#if EARLY
+    EACH for (int a = 0; a < AHEAD; a++) x_now[a] = x_next[a], dy_now[a] = dy_next[a];
+    if (i + AHEAD < RUN) {
+      several(x, initial, sequence, start + i + AHEAD, tokens, channels, channel, x_next);
+      several(dy, nullptr, sequence, start + i + AHEAD, tokens, channels, channel, dy_next);
+    }
+#else
+    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
+    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
+#endif
+    if (i >= 0 && start + i >= K - 1 && start + i + AHEAD <= tokens)
+      group(Yes(), i, x_now, dy_now);
+    else
+      group(No(), i, x_now, dy_now);
   }
   float* part = parts + (sequence * gridDim.y + blockIdx.y) * (long)channels * (K + 1);
   EACH for (int j = 0; j < V; j++) {

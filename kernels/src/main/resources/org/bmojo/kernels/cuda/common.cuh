@@ -110,16 +110,16 @@ struct Exact<bf16> {
   __device__ static float sigmoid(float x) {
     return reciprocal_fast(1.f + exp2_fast(-LOG2E * x));
   }
-  // log(1 + e) = 2 artanh(e / (2 + e)), whose series keeps the digits of small steps.
+  // log(1 + e) = e · P(e) on [0, 1], within 1.3e-6 of it: keeps the digits of small steps.
   __device__ static float softplus(float x) {
-    float e = exp2_fast(-LOG2E * fabsf(x)), s = e * reciprocal_fast(2.f + e), q = s * s;
-    float series = 1.f / 11.f;
-    series = series * q + 1.f / 9.f;
-    series = series * q + 1.f / 7.f;
-    series = series * q + 1.f / 5.f;
-    series = series * q + 1.f / 3.f;
-    series = series * q + 1.f;
-    return fmaxf(x, 0.f) + 2.f * s * series;
+    float e = exp2_fast(-LOG2E * fabsf(x)), series = 0.014141022f;
+    series = series * e - 0.066401809f;
+    series = series * e + 0.149223894f;
+    series = series * e - 0.235038623f;
+    series = series * e + 0.331094503f;
+    series = series * e - 0.499869645f;
+    series = series * e + 0.999998748f;
+    return fmaxf(x, 0.f) + e * series;
   }
 };
 

@@ -5,31 +5,35 @@
 using T = ELEMENT;
 using Exactly = Exact<T>;
 
+constexpr float NEVER = -1e30f;  // a Δ before softplus whose step is zero
+
 template <int COUNT>
 struct Raw : Words<T, COUNT> {
-  // row[at … at + COUNT − 1], zeros from limit on and where outside; V is COUNT or 1.
+  // The first `there` of from[0 … COUNT − 1], `empty` for the rest; V is COUNT (there: all or none)
+  // or 1. Only the upper half of empty counts.
   template <int V>
-  __device__ __forceinline__ void fetch(const T* row, int at, int limit, bool inside) {
-    this->clear();
+  __device__ __forceinline__ void fetch(const T* from, int there, float empty = 0.f) {
+    unsigned fill = __float_as_uint(empty) & 0xffff0000u;
+    EACH for (int w = 0; w < Raw::COUNT; w++) this->word[w] = sizeof(T) == 4 ? fill : fill | fill >> 16;
     if (V == COUNT) {
-      if (inside && at < limit) this->load(row + at);
+      if (there > 0) this->load(from);
     } else {
       EACH for (int i = 0; i < COUNT; i++) {
-        if (!inside || at + i >= limit) continue;
-        unsigned bits = __float_as_uint(wide(row[at + i]));
-        this->word[sizeof(T) == 4 ? i : i / 2] |= sizeof(T) == 4 || i % 2 ? bits : bits >> 16;
+        if (i >= there) continue;
+        unsigned bits = __float_as_uint(wide(from[i])), &word = this->word[sizeof(T) == 4 ? i : i / 2];
+        word = sizeof(T) == 4 ? bits : i % 2 ? word & 0xffffu | bits : word & 0xffff0000u | bits >> 16;
       }
     }
   }
 };
 
 template <int V, int COUNT>
-__device__ __forceinline__ void store(T* row, int at, int limit, const float (&from)[COUNT]) {
+__device__ __forceinline__ void store(T* to, int there, const float (&from)[COUNT]) {
   if (V == COUNT) {
-    if (at < limit) write<COUNT>(row + at, from);
+    if (there > 0) write<COUNT>(to, from);
   } else {
     EACH for (int i = 0; i < COUNT; i++)
-      if (at + i < limit) row[at + i] = narrow<T>(from[i]);
+      if (i < there) to[i] = narrow<T>(from[i]);
   }
 }
 

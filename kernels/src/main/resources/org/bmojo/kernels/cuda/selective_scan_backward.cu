@@ -25,6 +25,8 @@ using Four = Raw<4>;
 using Map = Raw<STATES>;
 
 constexpr int BACKWARD = BETWEEN;  // tokens per tile: their states fit in registers
+// All tiles are whole and each thread has as many items as any other: nothing to ask.
+constexpr bool EVEN = WHOLE && BACKWARD % (THREADS / QUADS) == 0;
 constexpr int GROUP = 16 / STATES;  // tokens whose maps are summed over the warp together: 32 values
 
 struct BackwardTile {
@@ -67,8 +69,161 @@ __device__ __forceinline__ float sum_each(float (&value)[32]) {
   return value[0];
 }
 
-// Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, I, N + 2) of a, d and
-// delta_bias per sequence; maps (B, blocks of channels, T, 2, N) of b and c per block.
+#if TENSOR
+// d (16, 8) += a (16, 8) · b (8, 8), the upper 19 bits of each element.
+__device__ __forceinline__ void multiply_tf32(
+    float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// Sums over the warp of 4 · STATES values a token, of GROUP tokens. A product with ones in one
+// column adds up four lanes: lane 4r + k brings element (r, k) of the left matrix, and each token has
+// a column of its own. The eight lanes r exchange what is left.
+struct WarpSums {
+  float part[2][4] = {};
+
+  // Value v of token i of the group, four of them.
+  __device__ __forceinline__ void add(int half, int i, float v0, float v1, float v2, float v3) {
+    unsigned row = threadIdx.x % LANES / 4, one = __float_as_uint(1.f);
+    unsigned a[4] = {
+        __float_as_uint(v0), __float_as_uint(v2), __float_as_uint(v1), __float_as_uint(v3)};
+    multiply_tf32(part[half], a, row == 2 * i ? one : 0, row == 2 * i + 1 ? one : 0);
+  }
+
+  // Lane 4v + i: value v of token i, 4 of part[0] and 4 of part[1]. What the product cuts off is
+  // 0.69 / 2048 in the mean.
+  __device__ __forceinline__ float total() {
+    float value[8];
+    EACH for (int v = 0; v < 8; v++) value[v] = part[v / 4][v % 4];
+    return exchange<8>(value) * (1.f + 0.69f / 2048);
+  }
+
+  template <int COUNT>
+  __device__ __forceinline__ static float exchange(float (&value)[8]) {
+    constexpr int HALF = COUNT / 2;
+    if constexpr (HALF > 0) {
+      bool upper = threadIdx.x & 4 * HALF;
+      EACH for (int i = 0; i < HALF; i++) {
+        float keep = upper ? value[i + HALF] : value[i];
+        float give = upper ? value[i] : value[i + HALF];
+        value[i] = keep + __shfl_xor_sync(ALL, give, 4 * HALF);
+      }
+      return exchange<HALF>(value);
+    }
+    return value[0];
+  }
+};
+#endif
+
+// Where a sequence is cut into pieces of time, as many as blockIdx.z counts: what a piece adds to the
+// gradient of the state before it, ends (B, pieces, I, N), and its sum of steps (B, pieces, I),
+// negative where a document begins in it and nothing passes. For all pieces but the first.
+struct __align__(16) PieceTile {
+  float2 step[BACKWARD][LANES];  // Δ and dy·silu(z)
+  float c[BACKWARD][PADDED];
+#if PACKED
+  int firsts[BACKWARD];
+#endif
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS, THREADS <= 128 ? 4 : 1) scan_backward_piece(
+    const T* __restrict__ delta, const float* __restrict__ a, const T* __restrict__ c,
+    const T* __restrict__ z, const float* __restrict__ delta_bias, const T* __restrict__ dy,
+    float* __restrict__ ends, float* __restrict__ steps, const int* __restrict__ begin, long tokens,
+    int channels, long piece) {
+  __shared__ PieceTile tiles[2];
+  constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS, ROWS = THREADS / QUADS;
+  int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+  long sequence = blockIdx.y, first = sequence * tokens, pieces = gridDim.z + 1;
+  long index = blockIdx.z + 1, from = index * piece, to = from + piece;
+  if (to > tokens) to = tokens;
+  int own = blockIdx.x * LANES + lane;
+  float rate[STATES], dh[STATES], total = 0.f;
+  bool cut = false;
+  EACH for (int s = 0; s < STATES; s++) {
+    int n = warp * STATES + s;
+    rate[s] = n < N && own < channels ? a[(long)own * N + n] * Exactly::RATE : 0.f;
+    dh[s] = 0.f;
+  }
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
+  int room = channels - channel;
+  int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
+  float bias[4];
+  EACH for (int i = 0; i < 4; i++) bias[i] = i < room ? delta_bias[channel + i] : 0.f;
+
+  Four next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
+  Map next_c;
+  int next_first = 0;
+  auto fetch_tile = [&](long start) {
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = row + k * ROWS, there = t < BACKWARD && start + t < to ? room : 0;
+      long at = (first + start + t) * channels + channel;
+      next_delta[k].fetch<VECTOR>(delta + at, there, NEVER);
+      next_z[k].fetch<VECTOR>(z + at, there);
+      next_dy[k].fetch<VECTOR>(dy + at, there);
+    }
+    if (map_token < BACKWARD)
+      next_c.fetch<STATE_VECTOR>(
+          c + (first + start + map_token) * N + map_state,
+          start + map_token < to ? N - map_state : 0);
+    if (PACKED && threadIdx.x < BACKWARD) {
+      long t = start + threadIdx.x;
+      next_first = t < to && begin[first + t] == t;
+    }
+  };
+
+  long start = from + (to - from - 1) / BACKWARD * BACKWARD;
+  fetch_tile(start);
+  for (int turn = 0; start >= from; start -= BACKWARD, turn ^= 1) {
+    PieceTile& tile = tiles[turn];
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = row + k * ROWS;
+      if (t >= BACKWARD) continue;
+      EACH for (int i = 0; i < 4; i++) {
+        float gate = next_z[k][i];
+        tile.step[t][quad + i] = make_float2(
+            Exactly::softplus(next_delta[k][i] + bias[i]),
+            next_dy[k][i] * gate * Exactly::sigmoid(gate));
+      }
+    }
+    if (map_token < BACKWARD) spread(next_c, &tile.c[map_token][map_state]);
+#if PACKED
+    if (threadIdx.x < BACKWARD) tile.firsts[threadIdx.x] = next_first;
+#endif
+    __syncthreads();  // one is enough: who writes this tile again has passed the next one
+    if (start > from) fetch_tile(start - BACKWARD);
+    EACH for (int t = BACKWARD - 1; t >= 0; t--) {
+      float2 step = tile.step[t][lane];
+      float ct[STATES];
+      read<STATES>(&tile.c[t][warp * STATES], ct);
+      total += step.x;
+      EACH for (int s = 0; s < STATES; s++) {
+        float decay = Exactly::decay(step.x * rate[s]);
+#if PACKED
+        if (tile.firsts[t]) decay = 0.f;
+#endif
+        dh[s] = (dh[s] + step.y * ct[s]) * decay;
+      }
+#if PACKED
+      cut |= tile.firsts[t] != 0;
+#endif
+    }
+  }
+  if (own >= channels) return;
+  long at = (sequence * pieces + index) * channels + own;
+  EACH for (int s = 0; s < STATES; s++) {
+    int n = warp * STATES + s;
+    if (n < N) ends[at * N + n] = dh[s];
+  }
+  if (warp == 0) steps[at] = cut ? -1.f : total;
+}
+
+// Gradients of u, delta, z (B, T, I) and initial (B, I, N); sums (B, pieces, I, N + 2) of a, d and
+// delta_bias per piece of time; maps (B, blocks of channels, T, 2, N) of b and c per block.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const T* __restrict__ u, const T* __restrict__ delta, const float* __restrict__ a,
     const T* __restrict__ b, const T* __restrict__ c, const float* __restrict__ d,
@@ -76,7 +231,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     const float* __restrict__ checkpoints, const T* __restrict__ dy,
     const float* __restrict__ d_last, T* __restrict__ du, T* __restrict__ d_delta,
     T* __restrict__ dz, float* __restrict__ d_initial, float* __restrict__ sums,
-    float* __restrict__ maps, const int* __restrict__ begin, long tokens, int channels) {
+    float* __restrict__ maps, const int* __restrict__ begin, const float* __restrict__ ends,
+    const float* __restrict__ steps, long tokens, int channels, long piece) {
   extern __shared__ __align__(16) char memory[];
   BackwardTile& tile = *reinterpret_cast<BackwardTile*>(memory);
   constexpr int ITEMS = (BACKWARD * QUADS + THREADS - 1) / THREADS;
@@ -92,8 +248,21 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     dh[s] = real && d_last ? d_last[(sequence * channels + own) * N + n] : 0.f;
     d_rate[s] = 0.f;
   }
+  // The gradient that the pieces after this one hand down.
+  long pieces = gridDim.z, from = blockIdx.z * piece, to = min(tokens, from + piece);
+  for (long i = pieces - 1; i > blockIdx.z && own < channels; i--) {
+    long after = (sequence * pieces + i) * channels + own;
+    float passed = steps[after];
+    EACH for (int s = 0; s < STATES; s++) {
+      int n = warp * STATES + s;
+      if (n < N)
+        dh[s] = ends[after * N + n] + (passed < 0.f ? 0.f : Exactly::decay(passed * rate[s])) * dh[s];
+    }
+  }
 
-  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
+  constexpr int ROWS = THREADS / QUADS;
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
+  int room = EVEN ? 4 : channels - channel;
   // The first half of the threads brings b, the second c.
   int map_token = threadIdx.x / WARPS % BACKWARD, map_state = threadIdx.x % WARPS * STATES;
   bool brings_b = threadIdx.x < THREADS / 2;
@@ -104,49 +273,48 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
   }
   __syncthreads();
 
-  long tiles = (tokens + BACKWARD - 1) / BACKWARD;
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS], next_dy[ITEMS];
   Map next_map;
   float next_h[STATES];
   int next_first = 0;
-  auto fetch_tile = [&](long index) {
-    long start = index * BACKWARD;
+  // Where this thread's elements of the last tile begin.
+  long last_start = from + (to - from - 1) / BACKWARD * BACKWARD, rows = ROWS * (long)channels;
+  long at = (first + last_start + row) * channels + channel;
+  long map_at = (first + last_start + map_token) * N + map_state;
+  const float* kept = checkpoints + checkpoint(last_start / BACKWARD, tokens) + warp * STATES * LANES + lane;
+  long kept_step = gridDim.x * (long)(N * LANES);
+  auto fetch_tile = [&](long start, long at, long map_at, const float* kept) {
+    long left = tokens - start;
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      bool inside = t < BACKWARD && start + t < tokens;
-      long row = (first + start + t) * channels;
-      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
-      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
-      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
-      next_dy[k].fetch<VECTOR>(dy + row, channel, channels, inside);
+      int t = row + k * ROWS, there = EVEN || t < left && t < BACKWARD ? room : 0;
+      next_u[k].fetch<VECTOR>(u + at + k * rows, there);
+      next_delta[k].fetch<VECTOR>(delta + at + k * rows, there, NEVER);
+      next_z[k].fetch<VECTOR>(z + at + k * rows, there);
+      next_dy[k].fetch<VECTOR>(dy + at + k * rows, there);
     }
-    long row = (first + start + map_token) * N;
     next_map.fetch<STATE_VECTOR>(
-        (brings_b ? b : c) + row, map_state, N, start + map_token < tokens);
+        (brings_b ? b : c) + map_at, EVEN || map_token < left ? N - map_state : 0);
     if (PACKED && threadIdx.x < BACKWARD) {
       long t = start + threadIdx.x;
       next_first = t < tokens && begin[first + t] == t;
     }
-    const float* from = checkpoints + checkpoint(index, tokens) + lane;
-    EACH for (int s = 0; s < STATES; s++) {
-      int n = warp * STATES + s;
-      next_h[s] = n < N ? from[n * LANES] : 0.f;
-    }
+    EACH for (int s = 0; s < STATES; s++)
+      next_h[s] = warp * STATES + s < N ? kept[s * LANES] : 0.f;
   };
 
-  fetch_tile(tiles - 1);
-  for (long index = tiles - 1; index >= 0; index--) {
-    long start = index * BACKWARD;
+  float* maps_at = maps + ((sequence * gridDim.x + blockIdx.x) * tokens + last_start) * 2 * N;
+  fetch_tile(last_start, at, map_at, kept);
+  for (long start = last_start; start >= from; start -= BACKWARD) {
+    long left = tokens - start;
     EACH for (int k = 0; k < ITEMS; k++) {
-      int item = threadIdx.x + k * THREADS, t = item / QUADS;
-      if (t >= BACKWARD) continue;
+      int t = row + k * ROWS, item = threadIdx.x + k * THREADS;
+      if (!EVEN && t >= BACKWARD) continue;
       tile.u[item] = next_u[k], tile.delta[item] = next_delta[k];
       tile.z[item] = next_z[k], tile.dy[item] = next_dy[k];
-      bool inside = start + t < tokens;
       float bias[4];
       read<4>(&tile.bias[quad], bias);
       EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        float step = Exactly::softplus(next_delta[k][i] + bias[i]);
         float gate = next_z[k][i];
         tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
         tile.gated[t][quad + i] = next_dy[k][i] * gate * Exactly::sigmoid(gate);
@@ -160,7 +328,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
     EACH for (int s = 0; s < STATES; s++) before[s] = origin[s] = next_h[s];
     __syncthreads();
 
-    if (index > 0) fetch_tile(index - 1);
+    map_at -= BACKWARD * N, kept -= kept_step;
+    if (start > from) fetch_tile(start - BACKWARD, at - BACKWARD * (long)channels, map_at, kept);
     EACH for (int t = 0; t < BACKWARD; t++) {
       float2 step = tile.step[t][lane];
       float bt[STATES];
@@ -171,7 +340,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
       }
     }
     EACH for (int group = BACKWARD - GROUP; group >= 0; group -= GROUP) {
+#if TENSOR
+      WarpSums shares;
+#else
       float value[32];  // GROUP tokens, b and c, STATES
+#endif
       float reads[GROUP], rates[GROUP], inputs[GROUP];
       EACH for (int i = GROUP - 1; i >= 0; i--) {
         int t = group + i;
@@ -181,33 +354,48 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
         read<STATES>(&tile.b[t][warp * STATES], bt);
         read<STATES>(&tile.c[t][warp * STATES], ct);
         reads[i] = rates[i] = inputs[i] = 0.f;
+        float of_b[STATES], of_c[STATES];
         EACH for (int s = 0; s < STATES; s++) {
           reads[i] += h[t][s] * ct[s];
-          value[(i * 2 + 1) * STATES + s] = gated * h[t][s];
+          of_c[s] = gated * h[t][s];
           dh[s] += gated * ct[s];
-          value[i * 2 * STATES + s] = dh[s] * step.y;
+          of_b[s] = dh[s] * step.y;
           inputs[i] += dh[s] * bt[s];
           dh[s] *= tile.decay(t, step.x * rate[s]);
           float exponent = dh[s] * (t > 0 ? h[t - 1][s] : origin[s]);
           d_rate[s] += exponent * step.x;
           rates[i] += exponent * rate[s];
         }
+#if TENSOR
+        if constexpr (STATES == 4) {
+          shares.add(0, i, of_b[0], of_b[1], of_b[2], of_b[3]);
+          shares.add(1, i, of_c[0], of_c[1], of_c[2], of_c[3]);
+        } else {
+          shares.add(i / 4, i % 4, of_b[0], of_b[1], of_c[0], of_c[1]);
+        }
+#else
+        EACH for (int s = 0; s < STATES; s++)
+          value[i * 2 * STATES + s] = of_b[s], value[(i * 2 + 1) * STATES + s] = of_c[s];
+#endif
       }
-      float sum = sum_each<32>(value);
       EACH for (int i = 0; i < GROUP; i++) {
         tile.read[warp][group + i][lane] = reads[i];
         tile.rates[warp][group + i][lane] = rates[i];
         tile.inputs[warp][group + i][lane] = inputs[i];
       }
+#if TENSOR
+      int v = lane / 4, t = group + lane % 4 + (STATES == 4 ? 0 : v / 4 * 4);
+      tile.maps[t][v / STATES % 2][warp * STATES + v % STATES] = shares.total();
+#else
       int t = group + lane / (2 * STATES);
-      tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum;
+      tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum_each<32>(value);
+#endif
     }
     __syncthreads();
 
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      if (t >= BACKWARD || start + t >= tokens) continue;
-      int item = threadIdx.x + k * THREADS;
+      int t = row + k * ROWS, item = threadIdx.x + k * THREADS;
+      if (!EVEN && (t >= BACKWARD || t >= left)) continue;
       Four raw_u = tile.u[item], raw_delta = tile.delta[item];
       Four raw_z = tile.z[item], raw_dy = tile.dy[item];
       float bias[4], skip[4];
@@ -236,30 +424,35 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
         d_skip[i] += gated * in;
         d_bias[i] += out_delta[i];
       }
-      long row = (first + start + t) * channels;
-      store<VECTOR>(du + row, channel, channels, out_u);
-      store<VECTOR>(d_delta + row, channel, channels, out_delta);
-      store<VECTOR>(dz + row, channel, channels, out_z);
+      store<VECTOR>(du + at + k * rows, room, out_u);
+      store<VECTOR>(d_delta + at + k * rows, room, out_delta);
+      store<VECTOR>(dz + at + k * rows, room, out_z);
     }
-    long row = ((sequence * gridDim.x + blockIdx.x) * tokens + start) * 2 * N;
-    for (int i = threadIdx.x; i < BACKWARD * 2 * N; i += THREADS) {
-      int t = i / (2 * N);
-      if (start + t < tokens) maps[row + i] = tile.maps[t][i / N % 2][i % N];
+    if constexpr (N % 4 == 0 && N == PADDED) {
+      for (int i = threadIdx.x * 4; i < BACKWARD * 2 * N; i += THREADS * 4) {
+        if (EVEN || i / (2 * N) < left)
+          *reinterpret_cast<float4*>(maps_at + i) = *reinterpret_cast<float4*>(&tile.maps[0][0][i]);
+      }
+    } else {
+      for (int i = threadIdx.x; i < BACKWARD * 2 * N; i += THREADS) {
+        int t = i / (2 * N);
+        if (t < left) maps_at[i] = tile.maps[t][i / N % 2][i % N];
+      }
     }
+    maps_at -= BACKWARD * 2 * N, at -= BACKWARD * (long)channels;
     __syncthreads();
   }
 
-  long slot = (sequence * channels + own) * (N + 2);
+  long slot = ((sequence * pieces + blockIdx.z) * channels + own) * (N + 2);
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     if (n < N && own < channels) {
-      d_initial[(sequence * channels + own) * N + n] = dh[s];
+      if (blockIdx.z == 0) d_initial[(sequence * channels + own) * N + n] = dh[s];
       sums[slot + n] = d_rate[s];
     }
   }
   // Threads with the same four channels add up in shared memory, warp 0 in the end.
   float* shared = reinterpret_cast<float*>(memory);
-  constexpr int ROWS = THREADS / QUADS;
   EACH for (int i = 0; i < 4; i++) {
     shared[threadIdx.x / QUADS * LANES + quad + i] = d_skip[i];
     shared[(ROWS + threadIdx.x / QUADS) * LANES + quad + i] = d_bias[i];

@@ -26,12 +26,17 @@ using Four = Raw<4>;
 using Map = Raw<STATES>;
 
 constexpr int FORWARD = 32;  // tokens per tile
+constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
+
+// All tiles are whole and each thread has as many items as any other: nothing to ask.
+constexpr bool EVEN = WHOLE && FORWARD % (THREADS / QUADS) == 0;
 
 struct ForwardTile {
   float2 step[FORWARD][LANES];        // Δ and Δ·u
   float b[FORWARD][PADDED];
   float c[FORWARD][PADDED];
   float read[WARPS][FORWARD][LANES];  // each warp's part of Σ_n h·c
+  Four u[ITEMS * THREADS], z[ITEMS * THREADS];  // each thread's own
 #if PACKED
   int firsts[FORWARD];                // whether a document begins
 #endif
@@ -68,8 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     const float* __restrict__ initial, T* __restrict__ y, float* __restrict__ last,
     float* __restrict__ checkpoints, const int* __restrict__ begin, long tokens, int channels) {
   extern __shared__ __align__(16) char memory[];
-  ForwardTile& tile = *reinterpret_cast<ForwardTile*>(memory);
-  constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
+  ForwardTile* tiles = reinterpret_cast<ForwardTile*>(memory);
 
   int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
   long sequence = blockIdx.y, first = sequence * tokens;
@@ -82,47 +86,47 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     h[s] = real && initial ? initial[(sequence * channels + own) * N + n] : 0.f;
   }
 
-  // This thread's part of prepare and finish: four channels of ITEMS tokens; four states of one.
-  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad;
+  // This thread's part of prepare and finish: four channels of tokens row, row + ROWS …; and four
+  // states of one. Elements are counted from where the tile begins in each tensor.
+  constexpr int ROWS = THREADS / QUADS;
+  int quad = threadIdx.x % QUADS * 4, channel = blockIdx.x * LANES + quad, row = threadIdx.x / QUADS;
   int map_token = threadIdx.x / WARPS, map_state = threadIdx.x % WARPS * STATES;
   float bias[4], skip[4];
   EACH for (int i = 0; i < 4; i++) {
     bias[i] = channel + i < channels ? delta_bias[channel + i] : 0.f;
     skip[i] = channel + i < channels ? d[channel + i] : 0.f;
   }
+  long at = (first + row) * channels + channel, map_at = (first + map_token) * N + map_state;
+  int room = EVEN ? 4 : channels - channel;
+  long rows = ROWS * (long)channels, all = FORWARD * (long)channels;
 
   Four next_u[ITEMS], next_delta[ITEMS], next_z[ITEMS];
   Map next_b, next_c;
   int next_first = 0;
-  auto fetch_tile = [&](long start) {
+  // The tile `left` tokens before the end, which begins at element `at`.
+  auto fetch_tile = [&](long at, long map_at, long left) {
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      bool inside = t < FORWARD && start + t < tokens;
-      long row = (first + start + t) * channels;
-      next_u[k].fetch<VECTOR>(u + row, channel, channels, inside);
-      next_delta[k].fetch<VECTOR>(delta + row, channel, channels, inside);
-      next_z[k].fetch<VECTOR>(z + row, channel, channels, inside);
+      int t = row + k * ROWS, there = EVEN || t < left && t < FORWARD ? room : 0;
+      next_u[k].fetch<VECTOR>(u + at + k * rows, there);
+      next_delta[k].fetch<VECTOR>(delta + at + k * rows, there, NEVER);
+      next_z[k].fetch<VECTOR>(z + at + k * rows, there);
     }
-    long row = (first + start + map_token) * N;
-    bool inside = start + map_token < tokens;
-    next_b.fetch<STATE_VECTOR>(b + row, map_state, N, inside);
-    next_c.fetch<STATE_VECTOR>(c + row, map_state, N, inside);
+    int there = EVEN || map_token < left ? N - map_state : 0;
+    next_b.fetch<STATE_VECTOR>(b + map_at, there);
+    next_c.fetch<STATE_VECTOR>(c + map_at, there);
     if (PACKED && threadIdx.x < FORWARD) {
-      long t = start + threadIdx.x;
+      long t = tokens - left + threadIdx.x;
       next_first = t < tokens && begin[first + t] == t;
     }
   };
 
-  fetch_tile(0);
-  for (long start = 0; start < tokens; start += FORWARD) {
-    Four tile_u[ITEMS], tile_z[ITEMS];
+  auto prepare = [&](ForwardTile& tile) {
     EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      tile_u[k] = next_u[k], tile_z[k] = next_z[k];
-      if (t >= FORWARD) continue;
-      bool inside = start + t < tokens;
+      int t = row + k * ROWS;
+      tile.u[threadIdx.x + k * THREADS] = next_u[k], tile.z[threadIdx.x + k * THREADS] = next_z[k];
+      if (!EVEN && t >= FORWARD) continue;
       EACH for (int i = 0; i < 4; i++) {
-        float step = inside ? Exactly::softplus(next_delta[k][i] + bias[i]) : 0.f;
+        float step = Exactly::softplus(next_delta[k][i] + bias[i]);
         tile.step[t][quad + i] = make_float2(step, step * next_u[k][i]);
       }
     }
@@ -131,9 +135,29 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
 #if PACKED
     if (threadIdx.x < FORWARD) tile.firsts[threadIdx.x] = next_first;
 #endif
-    __syncthreads();
+  };
+  auto finish = [&](const ForwardTile& tile, long at, long left) {
+    EACH for (int k = 0; k < ITEMS; k++) {
+      int t = row + k * ROWS;
+      if (!EVEN && (t >= FORWARD || t >= left)) continue;
+      Four tile_u = tile.u[threadIdx.x + k * THREADS], tile_z = tile.z[threadIdx.x + k * THREADS];
+      float out[4];
+      EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * tile_u[i];
+      EACH for (int w = 0; w < WARPS; w++) {
+        float part[4];
+        read<4>(&tile.read[w][t][quad], part);
+        EACH for (int i = 0; i < 4; i++) out[i] += part[i];
+      }
+      EACH for (int i = 0; i < 4; i++) {
+        float gate = tile_z[i];
+        out[i] *= gate * Exactly::sigmoid(gate);
+      }
+      store<VECTOR>(y + at + k * rows, room, out);
+    }
+  };
 
-    if (start + FORWARD < tokens) fetch_tile(start + FORWARD);
+  // `between` happens halfway, so that its instructions fill the gaps of these.
+  auto advance = [&](ForwardTile& tile, long start, auto between) {
     // LOOK tokens at a time: the exponentials of the next ones are under way while these advance,
     // and no load waits for a store that might touch the same address.
     Ahead ahead, now;
@@ -141,11 +165,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
     EACH for (int t = 0; t < FORWARD; t += LOOK) {
       now = ahead;
       if (t + LOOK < FORWARD) ahead.look(tile, t + LOOK, rate);
-      if (t % BETWEEN == 0 && checkpoints && start + t < tokens) {
+#if KEEP
+      if (t % BETWEEN == 0 && start + t < tokens) {
         float* to = checkpoints + checkpoint((start + t) / BETWEEN, tokens) + lane;
         EACH for (int s = 0; s < STATES; s++)
           if (warp * STATES + s < N) to[(warp * STATES + s) * LANES] = h[s];
       }
+#endif
+      if (t == FORWARD / 2) between();
       EACH for (int i = 0; i < LOOK; i++) {
         float sum = 0.f;
         EACH for (int s = 0; s < STATES; s++) {
@@ -155,25 +182,41 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
         tile.read[warp][t + i][lane] = sum;
       }
     }
-    __syncthreads();
+  };
 
-    EACH for (int k = 0; k < ITEMS; k++) {
-      int t = (threadIdx.x + k * THREADS) / QUADS;
-      if (t >= FORWARD || start + t >= tokens) continue;
-      float out[4];
-      EACH for (int i = 0; i < 4; i++) out[i] = skip[i] * tile_u[k][i];
-      EACH for (int w = 0; w < WARPS; w++) {
-        float part[4];
-        read<4>(&tile.read[w][t][quad], part);
-        EACH for (int i = 0; i < 4; i++) out[i] += part[i];
-      }
-      EACH for (int i = 0; i < 4; i++) {
-        float gate = tile_z[k][i];
-        out[i] *= gate * Exactly::sigmoid(gate);
-      }
-      store<VECTOR>(y + (first + start + t) * channels, channel, channels, out);
-    }
+  fetch_tile(at, map_at, tokens);
+#if PIPED
+  // One barrier a tile: while one advances, the one before is finished and the next prepared.
+  ForwardTile *tile = tiles, *other = tiles + 1;
+  prepare(*tile);
+  if (tokens > FORWARD) fetch_tile(at + all, map_at + FORWARD * N, tokens - FORWARD);
+  map_at += 2 * FORWARD * N;
+  __syncthreads();
+  for (long start = 0; start < tokens; start += FORWARD) {
+    long left = tokens - start;
+    advance(*tile, start, [&] {
+      if (start > 0) finish(*other, at - all, FORWARD);
+      if (left > FORWARD) prepare(*other);
+      if (left > 2 * FORWARD) fetch_tile(at + 2 * all, map_at, left - 2 * FORWARD);
+    });
+    __syncthreads();
+    ForwardTile* swap = tile;
+    tile = other, other = swap, at += all, map_at += FORWARD * N;
   }
+  finish(*other, at - all, (tokens - 1) % FORWARD + 1);
+#else
+  for (long start = 0; start < tokens; start += FORWARD) {
+    long left = tokens - start;
+    prepare(*tiles);
+    __syncthreads();
+    map_at += FORWARD * N;
+    if (left > FORWARD) fetch_tile(at + all, map_at, left - FORWARD);
+    advance(*tiles, start, [] {});
+    __syncthreads();
+    finish(*tiles, at, left);
+    at += all;
+  }
+#endif
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     if (n < N && own < channels) last[(sequence * channels + own) * N + n] = h[s];
