@@ -164,6 +164,7 @@ final class Quickstart implements Callable<Integer> {
         new RecallTrial(
             name,
             config,
+            null,
             suite,
             BATCH,
             Schedule.cosine(RECALL_RATE, steps),

@@ -175,6 +175,7 @@ final class Recall implements Callable<Integer> {
     return new RecallTrial(
         kept == null ? model.model : kept.toString(),
         config,
+        model.trainedEidetic,
         suite,
         batch,
         Schedule.cosine(rate, steps),

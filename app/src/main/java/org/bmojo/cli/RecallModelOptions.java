@@ -88,6 +88,12 @@ final class RecallModelOptions {
   @Nullable Integer eidetic;
 
   @Option(
+      names = "--trained-eidetic",
+      paramLabel = "E",
+      description = "Tokens kept verbatim while it trains; little room teaches to choose (E).")
+  @Nullable Integer trainedEidetic;
+
+  @Option(
       names = "--chunk",
       paramLabel = "C",
       description = "Tokens between refreshes (16, or W if that is less).")
@@ -186,6 +192,7 @@ final class RecallModelOptions {
         null,
         tiedFading,
         eidetic,
+        trainedEidetic,
         chunk,
         selection,
         positions,
@@ -211,6 +218,7 @@ final class RecallModelOptions {
         convolution,
         tiedFading,
         eidetic,
+        trainedEidetic,
         chunk,
         selection,
         positions,

@@ -101,6 +101,7 @@ public record Sweep(String name, List<SweepTrial> trials) {
                 new RecallTrial(
                     model.baseline,
                     sizes.config(vocabulary(suite)),
+                    sizes.trainedEidetic(),
                     suite,
                     batch,
                     training.schedule(rate, steps(training, suite, batch, overrides)),

@@ -61,6 +61,7 @@ public record SweepTrial(Label label, TaskChoice task, RecallModel model, Recall
     all.add(trial.schedule());
     all.add(trial.settings());
     all.add(List.of(trial.batch(), trial.window(), trial.seed()));
+    if (trial.room() != null) all.add(trial.room());
     return hash(SweepJson.line(all));
   }
 

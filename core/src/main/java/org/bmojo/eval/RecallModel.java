@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param ropeBase of the rotary embedding; 0 for no positions (10,000)
  * @param tiedFading whether fading keys use the window's matrices (true)
  * @param eidetic E; 0 for none (16)
+ * @param trainedEidetic E while the model trains (E)
  * @param chunk C, tokens between refreshes (min(W, 16))
  * @param selection who is kept (contextual)
  * @param positions where long-term memory stands (fixed)
@@ -68,6 +69,7 @@ public record RecallModel(
     @Nullable Double ropeBase,
     @Nullable Boolean tiedFading,
     @Nullable Integer eidetic,
+    @Nullable Integer trainedEidetic,
     @Nullable Integer chunk,
     @Nullable Selection selection,
     @Nullable FarPositions positions,
@@ -151,6 +153,13 @@ public record RecallModel(
     refuse(!family.longTerm, family, "modulated", modulated);
     refuse(!family.longTerm, family, "early", early);
     refuse(!family.longTerm, family, "scaleFree", scaleFree);
+    refuse(!family.longTerm, family, "trainedEidetic", trainedEidetic);
+    if (trainedEidetic != null && (trainedEidetic < 1 || or(eidetic, EIDETIC) == 0)) {
+      throw new BadInput(
+          "trainedEidetic %d and eidetic %d".formatted(trainedEidetic, or(eidetic, EIDETIC)),
+          "expected at least 1 of both",
+          "leave trainedEidetic out");
+    }
     refuse(!family.longTerm, family, "retrieved", retrieved);
     refuse(!family.longTerm, family, "queries", queries);
     if (or(retrieved, 0) != 0 && or(eidetic, EIDETIC) == 0) {
@@ -179,7 +188,7 @@ public record RecallModel(
   public static RecallModel of(Family family) {
     return new RecallModel(
         family, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null, null, null, null, null);
+        null, null, null, null, null, null, null, null, null, null);
   }
 
   /** The same with every size that the model has written out, and no other. */
@@ -206,6 +215,7 @@ public record RecallModel(
         family.attention ? base() : null,
         mixed ? tiedFading == null || tiedFading : null,
         family.longTerm ? or(eidetic, EIDETIC) : null,
+        trainedEidetic,
         remembers ? refresh() : null,
         remembers ? rule() : null,
         remembers ? far() : null,

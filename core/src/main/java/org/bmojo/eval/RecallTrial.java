@@ -4,14 +4,17 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
 import org.bmojo.error.BadInput;
+import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
 import org.bmojo.model.Placement;
+import org.bmojo.surgery.ResizeEidetic;
 import org.bmojo.tasks.Batch;
 import org.bmojo.tasks.Compression;
 import org.bmojo.tasks.Passkey;
@@ -30,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name for tables
  * @param model what is trained
+ * @param room E while it trains, little of which teaches to choose; null for the model's own
  * @param suite what it is trained and tested on
  * @param batch examples per update
  * @param schedule learning rate and number of updates
@@ -40,6 +44,7 @@ import org.jspecify.annotations.Nullable;
 public record RecallTrial(
     String name,
     ModelConfig model,
+    @Nullable Integer room,
     Suite suite,
     int batch,
     Schedule schedule,
@@ -149,7 +154,9 @@ public record RecallTrial(
   /** Trains a fresh model; {@code listener} sees every update and may end the training. */
   public Trained train(Placement placement, Trainer.Listener listener) {
     List<Double> losses = new ArrayList<>();
-    LanguageModel fresh = LanguageModel.create(model, seed);
+    if (room != null) refuseRoom();
+    LanguageModel fresh =
+        LanguageModel.create(room == null ? model : ResizeEidetic.of(model, room), seed);
     fresh.place(placement, true);
     @Nullable Autoencoder decoder =
         compresses() ? Autoencoder.create(fresh, placement, seed) : null;
@@ -165,7 +172,31 @@ public record RecallTrial(
       new Trained(fresh, decoder, losses, 0).close();
       throw e;
     }
-    return new Trained(fresh, decoder, losses, (System.nanoTime() - began) / 1e9);
+    double seconds = (System.nanoTime() - began) / 1e9;
+    LanguageModel asked = room == null ? fresh : asked(fresh, placement);
+    return new Trained(asked, decoder, losses, seconds);
+  }
+
+  /** What was learnt, in the model that is asked. */
+  private LanguageModel asked(LanguageModel learnt, Placement placement) {
+    LanguageModel asked = LanguageModel.create(model, seed);
+    asked.place(placement, false);
+    var weights = learnt.parameters();
+    try (Scope _ = new Scope();
+        learnt) {
+      asked
+          .parameters()
+          .forEach((name, p) -> p.value().copy_(Objects.requireNonNull(weights.get(name)).value()));
+    }
+    return asked;
+  }
+
+  private void refuseRoom() {
+    if (!compresses()) return;
+    throw new BadInput(
+        "compression with another room in training",
+        "expected none: its decoder belongs to the model that was trained",
+        "Leave the room in training out");
   }
 
   /**

@@ -397,7 +397,9 @@ public final class BMojo implements Names.Named {
     Var turned = KernelOps.rotary(tape, q, fixed.cos(), fixed.sin());
     // Keys that are not turned lack the factor that rotation would have brought them.
     double grown = rotary.table().magnitude();
-    return grown == 1 || memory.positions() == FarPositions.ORDER ? turned : Ops.scale(tape, turned, grown);
+    return grown == 1 || memory.positions() == FarPositions.ORDER
+        ? turned
+        : Ops.scale(tape, turned, grown);
   }
 
   /** The sets' keys as queries see them: as they are, or turned to a place of each. */

@@ -25,7 +25,12 @@ final class EideticLayers {
    * @param source keeps its weights, which the result shares
    */
   static Operated changed(LanguageModel source, UnaryOperator<EideticConfig> change) {
-    ModelConfig config = source.config();
+    try (Scope scope = new Scope()) {
+      return Transplant.of(source, changed(source.config(), change), 0).done();
+    }
+  }
+
+  static ModelConfig changed(ModelConfig config, UnaryOperator<EideticConfig> change) {
     List<BlockConfig> blocks = new ArrayList<>();
     for (BlockConfig block : config.layers()) {
       AttentionConfig a = block.mixer().attention();
@@ -35,9 +40,7 @@ final class EideticLayers {
               ? block
               : block.with(block.mixer().with(a.with(change.apply(memory)))));
     }
-    try (Scope scope = new Scope()) {
-      return Transplant.of(source, config.with(blocks), 0).done();
-    }
+    return config.with(blocks);
   }
 
   private static @Nullable EideticConfig memory(BlockConfig block) {

@@ -2,6 +2,7 @@ package org.bmojo.surgery;
 
 import org.bmojo.error.BadInput;
 import org.bmojo.model.LanguageModel;
+import org.bmojo.model.ModelConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +15,11 @@ public final class ResizeEidetic {
   /** Whether any layer has eidetic memory. */
   public static boolean remembers(LanguageModel model) {
     return EideticLayers.any(model.config());
+  }
+
+  /** The same with room for {@code capacity} tokens in every layer with eidetic memory. */
+  public static ModelConfig of(ModelConfig config, int capacity) {
+    return EideticLayers.changed(config, memory -> memory.sized(capacity, memory.chunk()));
   }
 
   /**

@@ -74,6 +74,7 @@ class AutoencoderTest {
     return new RecallTrial(
             "autoencoder",
             model,
+            null,
             suite,
             32,
             Schedule.cosine(1e-2, 200),

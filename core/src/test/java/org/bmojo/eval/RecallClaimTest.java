@@ -60,7 +60,7 @@ class RecallClaimTest {
             List.of(new Suite.Part(task, 64)));
     Schedule schedule = Schedule.cosine(1e-2, STEPS);
     return new RecallTrial(
-            "claim", model, suite, 16, schedule, Optimizer.Settings.STANDARD, WINDOW, SEED)
+            "claim", model, null, suite, 16, schedule, Optimizer.Settings.STANDARD, WINDOW, SEED)
         .run(_ -> true)
         .recall();
   }

@@ -104,7 +104,8 @@ abstract class DecoderContract {
   private LanguageModel model(Family family) {
     ModelConfig config = new ModelConfig(VOCABULARY, WIDTH, 1e-5, family.tied, family.layers);
     LanguageModel model = TinyModels.model(config, 5, ScalarType.Float);
-    // Fresh predictors foretell next to nothing of a normalised state: scores that nearly tie would be told apart by
+    // Fresh predictors foretell next to nothing of a normalised state: scores that nearly tie would
+    // be told apart by
     // rounding.
     model
         .parameters()

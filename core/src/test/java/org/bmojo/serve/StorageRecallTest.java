@@ -74,7 +74,7 @@ class StorageRecallTest {
     Suite suite = Suite.of("storage", SEED, parts, List.of(new Suite.Part(task(PAIRS), EXAMPLES)));
     Schedule schedule = Schedule.cosine(1e-2, STEPS);
     return new RecallTrial(
-        "storage", model, suite, BATCH, schedule, Optimizer.Settings.STANDARD, WINDOW, SEED);
+        "storage", model, null, suite, BATCH, schedule, Optimizer.Settings.STANDARD, WINDOW, SEED);
   }
 
   private static Mqar task(int pairs) {

@@ -122,7 +122,7 @@ public final class RecallLab {
             List.of(new Suite.Part(task, TESTS)));
     Schedule schedule = Schedule.cosine(1e-2, updates);
     return new RecallTrial(
-        "storage", model, suite, BATCH, schedule, Optimizer.Settings.STANDARD, WINDOW, seed);
+        "storage", model, null, suite, BATCH, schedule, Optimizer.Settings.STANDARD, WINDOW, seed);
   }
 
   /** The same weights in a model of other memories. */

@@ -67,6 +67,8 @@ final class Compiler {
     List<String> all = new ArrayList<>();
     all.add("--gpu-architecture=" + architecture);
     all.add("--std=c++17");
+    // Generic lambdas in kernels are host functions to NVRTC otherwise, though not to nvcc.
+    all.add("--device-as-default-execution-space");
     all.addAll(options);
     Path cached = cache().resolve(file + "-" + hash(source, headers, all) + ".cubin");
     try {
