@@ -119,6 +119,8 @@ public final class MixerStep {
     AttentionConfig a = config.attention();
     if (a == null) return null;
     AttentionDetails d = a.details();
+    int dim = a.headDim();
+    if (dim > (dim % 8 == 0 ? 128 : 32)) return "heads of " + dim + " that no warp can hold";
     if (a.qkNorm()) return "normalised queries and keys";
     if (d.qkvBias() || d.outputBias() || d.fadingQueries()) return "attention of another make";
     if (a.fading() > 0 && !a.tied()) return "fading memory with matrices of its own";

@@ -51,7 +51,8 @@ abstract class TokenProgramContract {
     ModelConfig config() {
       Random random = new Random(31 * seed + kind.ordinal());
       int width = WIDTHS[random.nextInt(WIDTHS.length)];
-      int dim = 2 * (1 + random.nextInt(17)); // layers that rotate must agree
+      // Layers that rotate must agree; a warp holds no more than 32 where loads are single numbers.
+      int dim = Math.min(32, 2 * (1 + random.nextInt(17)));
       BlockConfig state = new BlockConfig(new MixerConfig(mamba(random, width), null), 0);
       BlockConfig first = kind.block(random, width, dim);
       BlockConfig second = kind.block(random, width, dim);
