@@ -19,17 +19,12 @@ import org.junit.jupiter.api.Test;
 
 /** A model may learn with less room than it is asked with. */
 class RoomInTrainingTest {
-  private static final ModelConfig ASKED =
-      RecallModel.of(Family.BMOJO).config(64);
+  private static final ModelConfig ASKED = RecallModel.of(Family.BMOJO).config(64);
 
   private static RecallTrial trial(Integer room) {
     Mqar task = new Mqar(new Mqar.Config(64, 32, 4, 1, false, 1));
     Suite suite =
-        Suite.of(
-            "room",
-            3,
-            List.of(new Suite.Part(task, 24)),
-            List.of(new Suite.Part(task, 4)));
+        Suite.of("room", 3, List.of(new Suite.Part(task, 24)), List.of(new Suite.Part(task, 4)));
     return new RecallTrial(
         "room", ASKED, room, suite, 8, Schedule.cosine(1e-2, 3), Optimizer.Settings.STANDARD, 8, 1);
   }
