@@ -15,13 +15,14 @@ import org.bmojo.tasks.Mqar;
 import org.bmojo.tasks.Suite;
 import org.bmojo.train.Optimizer;
 import org.bmojo.train.Schedule;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** A model may learn with less room than it is asked with. */
 class RoomInTrainingTest {
   private static final ModelConfig ASKED = RecallModel.of(Family.BMOJO).config(64);
 
-  private static RecallTrial trial(Integer room) {
+  private static RecallTrial trial(@Nullable Integer room) {
     Mqar task = new Mqar(new Mqar.Config(64, 32, 4, 1, false, 1));
     Suite suite =
         Suite.of("room", 3, List.of(new Suite.Part(task, 24)), List.of(new Suite.Part(task, 4)));
