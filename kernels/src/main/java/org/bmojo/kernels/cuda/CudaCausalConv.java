@@ -16,10 +16,12 @@ public final class CudaCausalConv implements CausalConv {
   private static final String OP = "causal convolution";
   private static final int THREADS = 128, WIDEST = 8;
 
+  /** Tokens of a thread; backward shares more with the runs beside it. */
+  private static final int RUN = 32, BACKWARD_RUN = 64;
+
   @Override
   public Output forward(Inputs in) {
     try (Scope scope = new Scope()) {
-      int RUN = Lab.choose("CRUN", 32);
       Call call = new Call(in, RUN);
       Tensor y = empty(call.x, Shapes.of(call.x));
       Tensor last = empty(call.x, call.batch, call.width - 1, call.channels);
@@ -53,7 +55,6 @@ public final class CudaCausalConv implements CausalConv {
 
   private static Gradients run(@Nullable Tensor before, Inputs in, Tensor dy) {
     try (Scope scope = new Scope()) {
-      int BACKWARD_RUN = Lab.choose("CBRUN", 64);
       Call call = new Call(in, BACKWARD_RUN);
       Shapes.expect(OP, "dy", dy, Shapes.of(in.x()));
       long channels = call.channels, width = call.width, wide = channels * (width + 1);
@@ -94,7 +95,7 @@ public final class CudaCausalConv implements CausalConv {
   @Override
   public Tensor step(Inputs in, Tensor state) {
     try (Scope scope = new Scope()) {
-      Call call = new Call(in, 32);
+      Call call = new Call(in, RUN);
       Shapes.expect(OP, "state", state, call.batch, call.width - 1, call.channels);
       Tensor y = empty(call.x, Shapes.of(call.x));
       Grid grid = new Grid(call.grid(1).x(), call.batch, 1, THREADS, 0);
@@ -150,8 +151,6 @@ public final class CudaCausalConv implements CausalConv {
               "K=" + width,
               "VECTOR=" + vector,
               "PACKED=" + (begin == null ? 0 : 1),
-              "EARLY=" + Lab.choose("EARLY", 0),
-              "CRES=" + Lab.choose("CRES", 7),
               "RUN=" + run);
     }
 

@@ -21,10 +21,11 @@ public final class CudaRmsNorm implements RmsNorm {
   public Output forward(Tensor x, @Nullable Tensor weight, double eps) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
-      Rows rows = Rows.of(OP, x);
+      NormRows norm = NormRows.of(OP, x);
+      Rows rows = norm.rows();
       Tensor y = empty(x, Shapes.of(x));
       Tensor scale = Floats.empty(x, Arrays.copyOf(Shapes.of(x), (int) x.dim() - 1));
-      program(rows, x, weight)
+      norm.program(x, weight == null ? x : weight)
           .kernel("norm_forward")
           .launch(
               rows.all(),
@@ -55,9 +56,10 @@ public final class CudaRmsNorm implements RmsNorm {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
       Shapes.expect(OP, "dy", dy, Shapes.of(x));
-      Rows rows = Rows.of(OP, x);
-      Program program = program(rows, x, weight);
-      Grid grid = rows.walking(Device.of(x), x);
+      NormRows norm = NormRows.of(OP, x);
+      Rows rows = norm.rows();
+      Program program = norm.program(x, weight == null ? x : weight);
+      Grid grid = norm.walking(Device.of(x));
       int parts = Math.toIntExact(grid.x());
       Tensor dx = empty(x, Shapes.of(x));
       Tensor sums = weight == null ? null : Floats.empty(x, parts, rows.width());
@@ -80,10 +82,6 @@ public final class CudaRmsNorm implements RmsNorm {
           .launch(new Grid((rows.width() + 31) / 32, 1024), sums, dWeight, parts);
       return new Gradients(scope.keep(dx), scope.keep(dWeight));
     }
-  }
-
-  private static Program program(Rows rows, Tensor x, @Nullable Tensor weight) {
-    return Program.of(x, "rms_norm", rows.constants(x, weight == null ? x : weight));
   }
 
   private static @Nullable Tensor gain(Door door, Rows rows, @Nullable Tensor weight) {

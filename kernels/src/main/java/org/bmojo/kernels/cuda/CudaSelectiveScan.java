@@ -26,6 +26,12 @@ public final class CudaSelectiveScan implements SelectiveScan {
 
   private static final int MOST_STATES = 64;
 
+  /** Warps of a block up to which the forward pass works on two tiles at once; as in its source. */
+  private static final int PIPED = 8;
+
+  /** Tokens that make a piece of time worth its own start. */
+  private static final int PIECE = 512;
+
   @Override
   public Output forward(Inputs in, boolean forBackward) {
     try (Scope scope = new Scope()) {
@@ -218,8 +224,6 @@ public final class CudaSelectiveScan implements SelectiveScan {
      * every multiprocessor.
      */
     private int perThread(long pieces) {
-      int chosen = Lab.choose(pieces == 0 ? "FSTATES" : "BSTATES", 0);
-      if (chosen > 0) return chosen;
       return states > 32 || perMultiprocessor(pieces) > 1 ? 4 : 2;
     }
 
@@ -232,9 +236,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
      * Pieces of time that the backward pass works on side by side: three blocks a multiprocessor.
      */
     long pieces() {
-      long wanted = Lab.choose("PIECES", 0);
-      if (wanted == 0) wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);
-      long most = Math.max(1, Math.min(wanted, tokens / Lab.choose("PIECE", 512)));
+      long wanted = 3L * Device.of(u).multiprocessors() / (blocks() * batch);
+      long most = Math.max(1, Math.min(wanted, tokens / PIECE));
       long piece = piece(most);
       return (tokens + piece - 1) / piece;
     }
@@ -249,37 +252,25 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Program forward(boolean keep) {
-      // Measured: four tokens ahead with four warps a block, two with eight.
-      return program(
-          "selective_scan_forward",
-          0,
-          "LOOK=" + Lab.choose("LOOK", perThread(0) == 4 ? 4 : 2),
-          "KEEP=" + (keep ? 1 : 0),
-          "PIPED=" + (piped() ? 1 : 0));
-    }
-
-    private boolean piped() {
-      return Lab.choose("PIPED", 1) == 1 && warps(0) <= 8;
+      return program("selective_scan_forward", 0, "KEEP=" + (keep ? 1 : 0));
     }
 
     Program backward() {
-      boolean exact = u.scalar_type().intern() == ScalarType.Float;
-      return program(
-          "selective_scan_backward", pieces(), "TENSOR=" + (exact ? 0 : Lab.choose("TENSOR", 1)));
+      return program("selective_scan_backward", pieces());
     }
 
     private Program program(String file, long pieces, String... more) {
       long resident = warps(pieces) > 4 ? 1 : Math.min(3, perMultiprocessor(pieces));
-      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0 && Lab.choose("WHOLE", 1) == 1;
+      boolean whole = channels % LANES == 0 && tokens % FORWARD == 0;
       List<String> constants = new ArrayList<>(List.of(more));
       constants.add("ELEMENT=" + Program.type(u));
       constants.add("N=" + states);
       constants.add("STATES=" + perThread(pieces));
       constants.add("VECTOR=" + (channels % 4 == 0 ? 4 : 1));
-      constants.add("RESIDENT=" + Lab.choose(pieces == 0 ? "FRES" : "BRES", (int) resident));
+      constants.add("RESIDENT=" + resident);
       constants.add("WHOLE=" + (whole ? 1 : 0));
       constants.add("PACKED=" + (begin == null ? 0 : 1));
-      return Program.of(u, Lab.choose(file, file), constants.toArray(String[]::new));
+      return Program.of(u, file, constants.toArray(String[]::new));
     }
 
     /** Warps of a block; a thread carries some states of one channel. */
@@ -297,7 +288,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
       int floats = FORWARD * (2 * LANES + 2 * padded(0) + warps(0) * LANES);
       int items = (FORWARD * LANES / 4 + threads - 1) / threads * threads;
       int tile = 4 * floats + 2 * 4 * (int) u.element_size() * items + firsts(FORWARD);
-      return new Grid(blocks(), batch, 1, threads, piped() ? 2 * tile : tile);
+      return new Grid(blocks(), batch, 1, threads, warps(0) <= PIPED ? 2 * tile : tile);
     }
 
     Grid backwardGrid() {

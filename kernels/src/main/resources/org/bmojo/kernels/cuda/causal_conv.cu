@@ -3,8 +3,9 @@
 // `begin` (B, T) says with which token that of each begins, else it is not read.
 //
 // A thread slides over RUN tokens of VECTOR channels with the last K inputs in registers; the K − 1
-// it shares with its neighbours come from the cache. AHEAD tokens are asked for at once; few
-// registers, so that many warps wait at the same time, are worth more than asking earlier.
+// it shares with its neighbours come from the cache. AHEAD tokens are asked for at once,
+// while those before them are worked on; wider loads, which take more registers, leave too few warps
+// that wait at the same time.
 #include "common.cuh"
 
 using T = ELEMENT;
@@ -82,8 +83,8 @@ __device__ __forceinline__ void slide(float (&window)[K][V]) {
 
 extern "C" __global__ void conv_forward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
-    const T* __restrict__ initial, const int* __restrict__ begin, T* __restrict__ y, T* __restrict__ last, long tokens,
-    int channels) {
+    const T* __restrict__ initial, const int* __restrict__ begin, T* __restrict__ y,
+    T* __restrict__ last, long tokens, int channels) {
   int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
   if (channel >= channels) return;
   long sequence = blockIdx.z, start = blockIdx.y * (long)RUN;
@@ -107,20 +108,14 @@ extern "C" __global__ void conv_forward(
       slide(window);
     }
   };
-#if EARLY
   Token next[AHEAD];
   several(x, initial, sequence, start, tokens, channels, channel, next);
-#endif
   for (int i = 0; i < RUN; i += AHEAD, row += AHEAD * (long)channels) {
     Token now[AHEAD];
     long t0 = start + i;
-#if EARLY
     EACH for (int a = 0; a < AHEAD; a++) now[a] = next[a];
     if (i + AHEAD < RUN)
       several(x, initial, sequence, t0 + AHEAD, tokens, channels, channel, next);
-#else
-    several(x, initial, sequence, t0, tokens, channels, channel, now);
-#endif
     if (t0 + AHEAD <= tokens) group(Yes(), t0, now); else group(No(), t0, now);
   }
   if (start + RUN < tokens) return;
@@ -134,7 +129,7 @@ extern "C" __global__ void conv_forward(
 // Runs cover the padded sequence: row q is token q − K + 1, and the first K − 1 rows belong to the
 // carried state. parts (sequences · runs, I·K + I): sums for weight, then bias. What stands in
 // before, unless it is null, joins dx.
-extern "C" __global__ void __launch_bounds__(128, CRES) conv_backward(
+extern "C" __global__ void __launch_bounds__(128, 6) conv_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const WEIGHT* __restrict__ bias,
     const T* __restrict__ initial, const int* __restrict__ begin, const T* __restrict__ dy,
     const T* __restrict__ before, T* __restrict__ dx, T* __restrict__ d_initial,
@@ -145,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(128, CRES) conv_backward(
   auto input = [&](long t) { return token(x, initial, sequence, t, tokens, channels, channel); };
   Filter filter(weight, bias, channel);
   float window[K][V], g[K][V] = {}, d_weight[K][V] = {}, d_bias[V] = {};  // g[m]: m tokens ago
-  int first[K] = {};                                                            // and its first tap
+  int first[K] = {};                                                     // and its first tap
   EACH for (int m = 0; m + 1 < K; m++)
     unpack(input(start - AHEAD + m - K + 1), window[m]);
   // AHEAD rows; of those that all lie inside the sequence and the run nothing is asked.
@@ -194,23 +189,16 @@ extern "C" __global__ void __launch_bounds__(128, CRES) conv_backward(
     }
   };
   // The first AHEAD tokens belong to the run before; only their gradients are of use here.
-#if EARLY
   Token x_next[AHEAD], dy_next[AHEAD];
   several(x, initial, sequence, start - AHEAD, tokens, channels, channel, x_next);
   several(dy, nullptr, sequence, start - AHEAD, tokens, channels, channel, dy_next);
-#endif
   for (int i = -AHEAD; i < RUN; i += AHEAD) {
     Token x_now[AHEAD], dy_now[AHEAD];
-#if EARLY
     EACH for (int a = 0; a < AHEAD; a++) x_now[a] = x_next[a], dy_now[a] = dy_next[a];
     if (i + AHEAD < RUN) {
       several(x, initial, sequence, start + i + AHEAD, tokens, channels, channel, x_next);
       several(dy, nullptr, sequence, start + i + AHEAD, tokens, channels, channel, dy_next);
     }
-#else
-    several(x, initial, sequence, start + i, tokens, channels, channel, x_now);
-    several(dy, nullptr, sequence, start + i, tokens, channels, channel, dy_now);
-#endif
     if (i >= 0 && start + i >= K - 1 && start + i + AHEAD <= tokens)
       group(Yes(), i, x_now, dy_now);
     else

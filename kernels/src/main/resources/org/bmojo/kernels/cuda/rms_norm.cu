@@ -1,5 +1,7 @@
 // RMSNorm. Constants: ELEMENT type, WEIGHT its gain's, WIDTH of a row, VECTOR elements per load,
-// THREADS per row (32, or the whole block).
+// THREADS per row (32, or the whole block), RESIDENT blocks that shall fit on a
+// multiprocessor backward, RING rows on their way there through shared memory (loads of 16 bytes);
+// 0: one row, in registers.
 #include "common.cuh"
 
 using T = ELEMENT;
@@ -43,7 +45,7 @@ __device__ void sum_warps(const float (&mine)[R::ITEMS][VECTOR], float* total) {
 }
 
 #if RING
-__device__ __forceinline__ void copy16(void* to, const void* from, bool there) {
+__device__ __forceinline__ void copy16(void* to, const void* from) {
   unsigned shared = (unsigned)__cvta_generic_to_shared(to);
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from));
 }
@@ -63,8 +65,8 @@ struct Coming {
   __device__ void ask(const T* x, const T* dy, long row, long rows, int turn) const {
     EACH for (int i = 0; i < R::ITEMS; i++) {
       if (row >= rows || R::column(i) >= WIDTH) continue;
-      copy16(&slot(turn, 0, i), x + row * WIDTH + R::column(i), true);
-      copy16(&slot(turn, 1, i), dy + row * WIDTH + R::column(i), true);
+      copy16(&slot(turn, 0, i), x + row * WIDTH + R::column(i));
+      copy16(&slot(turn, 1, i), dy + row * WIDTH + R::column(i));
     }
     asm volatile("cp.async.commit_group;" ::: "memory");
   }
@@ -83,9 +85,9 @@ struct Coming {
 };
 #endif
 
-// parts (blocks, WIDTH): each block's sum of dy · normalised x over its rows. The next row is on
-// its way while this one is worked on. What stands in before, unless it is null, joins dx.
-extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS, NLB) norm_backward(
+// parts (blocks, WIDTH): each block's sum of dy · normalised x over its rows. The next rows are
+// on their way while this one is worked on. What stands in before, unless it is null, joins dx.
+extern "C" __global__ void __launch_bounds__(THREADS == 32 ? 256 : THREADS, RESIDENT) norm_backward(
     const T* __restrict__ x, const WEIGHT* __restrict__ weight, const float* __restrict__ scale,
     const T* __restrict__ dy, const T* __restrict__ before, T* __restrict__ dx,
     float* __restrict__ parts, long rows) {

@@ -1,5 +1,6 @@
 // The selective scan (S6), backward. Constants: ELEMENT type, N states, STATES of them per thread (2
-// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor, PACKED.
+// or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor, WHOLE 1
+// where channels and tokens fill all tiles, PACKED.
 //
 // A block owns 32 channels of one sequence and walks back through time in tiles of 16 tokens, from
 // one checkpoint to the one before. Lane = channel; each warp carries STATES of the N states, so
@@ -68,56 +69,6 @@ __device__ __forceinline__ float sum_each(float (&value)[32]) {
   }
   return value[0];
 }
-
-#if TENSOR
-// d (16, 8) += a (16, 8) · b (8, 8), the upper 19 bits of each element.
-__device__ __forceinline__ void multiply_tf32(
-    float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-// Sums over the warp of 4 · STATES values a token, of GROUP tokens. A product with ones in one
-// column adds up four lanes: lane 4r + k brings element (r, k) of the left matrix, and each token has
-// a column of its own. The eight lanes r exchange what is left.
-struct WarpSums {
-  float part[2][4] = {};
-
-  // Value v of token i of the group, four of them.
-  __device__ __forceinline__ void add(int half, int i, float v0, float v1, float v2, float v3) {
-    unsigned row = threadIdx.x % LANES / 4, one = __float_as_uint(1.f);
-    unsigned a[4] = {
-        __float_as_uint(v0), __float_as_uint(v2), __float_as_uint(v1), __float_as_uint(v3)};
-    multiply_tf32(part[half], a, row == 2 * i ? one : 0, row == 2 * i + 1 ? one : 0);
-  }
-
-  // Lane 4v + i: value v of token i, 4 of part[0] and 4 of part[1]. What the product cuts off is
-  // 0.69 / 2048 in the mean.
-  __device__ __forceinline__ float total() {
-    float value[8];
-    EACH for (int v = 0; v < 8; v++) value[v] = part[v / 4][v % 4];
-    return exchange<8>(value) * (1.f + 0.69f / 2048);
-  }
-
-  template <int COUNT>
-  __device__ __forceinline__ static float exchange(float (&value)[8]) {
-    constexpr int HALF = COUNT / 2;
-    if constexpr (HALF > 0) {
-      bool upper = threadIdx.x & 4 * HALF;
-      EACH for (int i = 0; i < HALF; i++) {
-        float keep = upper ? value[i + HALF] : value[i];
-        float give = upper ? value[i] : value[i + HALF];
-        value[i] = keep + __shfl_xor_sync(ALL, give, 4 * HALF);
-      }
-      return exchange<HALF>(value);
-    }
-    return value[0];
-  }
-};
-#endif
 
 // Where a sequence is cut into pieces of time, as many as blockIdx.z counts: what a piece adds to the
 // gradient of the state before it, ends (B, pieces, I, N), and its sum of steps (B, pieces, I),
@@ -340,11 +291,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
       }
     }
     EACH for (int group = BACKWARD - GROUP; group >= 0; group -= GROUP) {
-#if TENSOR
-      WarpSums shares;
-#else
       float value[32];  // GROUP tokens, b and c, STATES
-#endif
       float reads[GROUP], rates[GROUP], inputs[GROUP];
       EACH for (int i = GROUP - 1; i >= 0; i--) {
         int t = group + i;
@@ -366,30 +313,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_backward(
           d_rate[s] += exponent * step.x;
           rates[i] += exponent * rate[s];
         }
-#if TENSOR
-        if constexpr (STATES == 4) {
-          shares.add(0, i, of_b[0], of_b[1], of_b[2], of_b[3]);
-          shares.add(1, i, of_c[0], of_c[1], of_c[2], of_c[3]);
-        } else {
-          shares.add(i / 4, i % 4, of_b[0], of_b[1], of_c[0], of_c[1]);
-        }
-#else
         EACH for (int s = 0; s < STATES; s++)
           value[i * 2 * STATES + s] = of_b[s], value[(i * 2 + 1) * STATES + s] = of_c[s];
-#endif
       }
       EACH for (int i = 0; i < GROUP; i++) {
         tile.read[warp][group + i][lane] = reads[i];
         tile.rates[warp][group + i][lane] = rates[i];
         tile.inputs[warp][group + i][lane] = inputs[i];
       }
-#if TENSOR
-      int v = lane / 4, t = group + lane % 4 + (STATES == 4 ? 0 : v / 4 * 4);
-      tile.maps[t][v / STATES % 2][warp * STATES + v % STATES] = shares.total();
-#else
       int t = group + lane / (2 * STATES);
       tile.maps[t][lane / STATES % 2][warp * STATES + lane % STATES] = sum_each<32>(value);
-#endif
     }
     __syncthreads();
 

@@ -1,6 +1,7 @@
 // The selective scan (S6), forward and one step. Constants: ELEMENT type, N states, STATES of them
-// per thread (1, 2 or 4), LOOK tokens whose exponentials are under way while as many others advance,
-// VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a multiprocessor, PACKED.
+// per thread (2 or 4), VECTOR 4 or 1 channels per load, RESIDENT blocks that shall fit on a
+// multiprocessor, KEEP 1 where checkpoints are asked for, WHOLE 1 where channels and tokens fill all
+// tiles, PACKED.
 //
 // A block owns 32 channels of one sequence and walks through time in tiles. Lane = channel; each
 // of its warps carries STATES of the N states, so that b and c are read once per warp and
@@ -26,6 +27,8 @@ using Four = Raw<4>;
 using Map = Raw<STATES>;
 
 constexpr int FORWARD = 32;  // tokens per tile
+constexpr int LOOK = 2;      // tokens whose exponentials are under way while as many others advance
+constexpr bool PIPED = WARPS <= 8;  // two tiles at once; more warps have too few registers
 constexpr int ITEMS = (FORWARD * QUADS + THREADS - 1) / THREADS;
 
 // All tiles are whole and each thread has as many items as any other: nothing to ask.
@@ -185,38 +188,38 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) scan_forward(
   };
 
   fetch_tile(at, map_at, tokens);
-#if PIPED
-  // One barrier a tile: while one advances, the one before is finished and the next prepared.
-  ForwardTile *tile = tiles, *other = tiles + 1;
-  prepare(*tile);
-  if (tokens > FORWARD) fetch_tile(at + all, map_at + FORWARD * N, tokens - FORWARD);
-  map_at += 2 * FORWARD * N;
-  __syncthreads();
-  for (long start = 0; start < tokens; start += FORWARD) {
-    long left = tokens - start;
-    advance(*tile, start, [&] {
-      if (start > 0) finish(*other, at - all, FORWARD);
-      if (left > FORWARD) prepare(*other);
-      if (left > 2 * FORWARD) fetch_tile(at + 2 * all, map_at, left - 2 * FORWARD);
-    });
+  if constexpr (PIPED) {
+    // One barrier a tile: while one advances, the one before is finished and the next prepared.
+    ForwardTile *tile = tiles, *other = tiles + 1;
+    prepare(*tile);
+    if (tokens > FORWARD) fetch_tile(at + all, map_at + FORWARD * N, tokens - FORWARD);
+    map_at += 2 * FORWARD * N;
     __syncthreads();
-    ForwardTile* swap = tile;
-    tile = other, other = swap, at += all, map_at += FORWARD * N;
+    for (long start = 0; start < tokens; start += FORWARD) {
+      long left = tokens - start;
+      advance(*tile, start, [&] {
+        if (start > 0) finish(*other, at - all, FORWARD);
+        if (left > FORWARD) prepare(*other);
+        if (left > 2 * FORWARD) fetch_tile(at + 2 * all, map_at, left - 2 * FORWARD);
+      });
+      __syncthreads();
+      ForwardTile* swap = tile;
+      tile = other, other = swap, at += all, map_at += FORWARD * N;
+    }
+    finish(*other, at - all, (tokens - 1) % FORWARD + 1);
+  } else {
+    for (long start = 0; start < tokens; start += FORWARD) {
+      long left = tokens - start;
+      prepare(*tiles);
+      __syncthreads();
+      map_at += FORWARD * N;
+      if (left > FORWARD) fetch_tile(at + all, map_at, left - FORWARD);
+      advance(*tiles, start, [] {});
+      __syncthreads();
+      finish(*tiles, at, left);
+      at += all;
+    }
   }
-  finish(*other, at - all, (tokens - 1) % FORWARD + 1);
-#else
-  for (long start = 0; start < tokens; start += FORWARD) {
-    long left = tokens - start;
-    prepare(*tiles);
-    __syncthreads();
-    map_at += FORWARD * N;
-    if (left > FORWARD) fetch_tile(at + all, map_at, left - FORWARD);
-    advance(*tiles, start, [] {});
-    __syncthreads();
-    finish(*tiles, at, left);
-    at += all;
-  }
-#endif
   EACH for (int s = 0; s < STATES; s++) {
     int n = warp * STATES + s;
     if (n < N && own < channels) last[(sequence * channels + own) * N + n] = h[s];
