@@ -21,7 +21,7 @@ public final class CudaRmsNorm implements RmsNorm {
   public Output forward(Tensor x, @Nullable Tensor weight, double eps) {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
-      NormRows norm = NormRows.of(OP, x);
+      NormRows norm = NormRows.forward(OP, x);
       Rows rows = norm.rows();
       Tensor y = empty(x, Shapes.of(x));
       Tensor scale = Floats.empty(x, Arrays.copyOf(Shapes.of(x), (int) x.dim() - 1));
@@ -56,7 +56,7 @@ public final class CudaRmsNorm implements RmsNorm {
     try (Scope scope = new Scope()) {
       Door door = new Door(OP, x);
       Shapes.expect(OP, "dy", dy, Shapes.of(x));
-      NormRows norm = NormRows.of(OP, x);
+      NormRows norm = NormRows.backward(OP, x);
       Rows rows = norm.rows();
       Program program = norm.program(x, weight == null ? x : weight);
       Grid grid = norm.walking(Device.of(x));
