@@ -8,18 +8,10 @@ import org.bytedeco.pytorch.Tensor;
  * 2048 halves.
  *
  * @param resident blocks that shall fit on a multiprocessor backward
- * @param ring rows that come through shared memory backward, ahead of the one worked on
+ * @param ring rows that come through shared memory backward, ahead of the one worked on; 0: the next
+ *     one waits in registers
  */
 record NormRows(Rows rows, int resident, int ring) {
-  /** Threads of a block that walks where a warp has a row. */
-  private static final int WALKERS = 256;
-
-  /**
-   * Bytes of a block for rows on their way: with what the kernel itself keeps there, no more than
-   * every block may have unasked.
-   */
-  private static final int MOST_COMING = 40 * 1024;
-
   static NormRows forward(String operation, Tensor t) {
     return new NormRows(Rows.of(operation, t), 1, 0);
   }
@@ -29,8 +21,9 @@ record NormRows(Rows rows, int resident, int ring) {
     Rows rows = Rows.of(operation, t);
     int loads = rows.loads(), sharers = loads <= 128 ? loads : (loads + 1) / 2;
     int threads = loads <= 64 ? 32 : Math.min(1024, (sharers + 31) / 32 * 32);
-    rows = rows.with(threads);
-    return new NormRows(rows, loads <= 32 ? 4 : 1, ring(rows));
+    // With one load of eight halves a thread, four rows ahead take 32 KB of a block or less.
+    int ring = loads <= threads && rows.vector() == 8 ? 4 : 0;
+    return new NormRows(rows.with(threads), loads <= 32 ? 4 : 1, ring);
   }
 
   Program program(Tensor t, Tensor weight) {
@@ -48,29 +41,10 @@ record NormRows(Rows rows, int resident, int ring) {
 
   /** Enough blocks to fill the device; each walks over several rows, more on their way. */
   Grid walking(Device device) {
-    Grid all = rows.grid(WALKERS);
-    int each = rows.threads() > 32 && items(rows) > 1 ? 4 : 8;
+    Grid all = rows.grid(256);
+    int each = rows.threads() > 32 && rows.loads() > rows.threads() ? 4 : 8;
     long blocks = Math.min(all.x(), (long) device.multiprocessors() * each);
-    return new Grid(blocks, 1, 1, all.threads(), ring * turn(rows));
-  }
-
-  /**
-   * None where loads are not of eight halves, or where it would be one row: the next one in
-   * registers is asked for earlier.
-   */
-  private static int ring(Rows rows) {
-    int ring = rows.vector() == 8 ? Math.min(4, MOST_COMING / turn(rows)) : 0;
-    return ring < 2 ? 0 : ring;
-  }
-
-  /** Bytes of a block for one more row to each walker: x and dy, 16 to a load. */
-  private static int turn(Rows rows) {
-    int threads = rows.threads() == 32 ? WALKERS : rows.threads();
-    return 2 * items(rows) * threads * 16;
-  }
-
-  /** Loads of a thread. */
-  private static int items(Rows rows) {
-    return (rows.loads() + rows.threads() - 1) / rows.threads();
+    int coming = ring * 2 * 16 * all.threads(); // x and dy, 16 bytes a thread
+    return new Grid(blocks, 1, 1, all.threads(), coming);
   }
 }

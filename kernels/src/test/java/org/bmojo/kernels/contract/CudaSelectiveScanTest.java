@@ -18,7 +18,7 @@ final class CudaSelectiveScanTest extends SelectiveScanContract {
             .flatMap(type ->
                 Stream.of(
                     new ScanCase(type, 2, 37, 33, 24, true),
-                    new ScanCase(type, 1, 65, 32, 40, false),
+                    new ScanCase(type, 1, 65, 131, 40, false),
                     new ScanCase(type, 1, 1037, 33, 5, true),
                     new ScanCase(type, 1, 1536, 32, 16, false),
                     new ScanCase(type, 1, 1100, 20, 4, true, true)));
