@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.Tensor;
  * 2048 halves.
  *
  * @param resident blocks that shall fit on a multiprocessor backward
- * @param ring rows that come through shared memory backward, ahead of the one worked on; 0: the next
- *     one waits in registers
+ * @param ring rows that come through shared memory backward, ahead of the one worked on; 0: the
+ *     next one waits in registers
  */
 record NormRows(Rows rows, int resident, int ring) {
   static NormRows forward(String operation, Tensor t) {

@@ -10,7 +10,9 @@ final class CudaRmsNormTest extends RmsNormContract {
     return CudaRooms.room();
   }
 
-  /** Also every way that rows are laid over threads, and more rows than are on their way at once. */
+  /**
+   * Also every way that rows are laid over threads, and more rows than are on their way at once.
+   */
   @Override
   Stream<Case> cases() {
     Stream<Case> wide =
