@@ -197,7 +197,7 @@ public record Kernels(
             new CpuAdamW(),
             new CpuSsd(),
             new CpuGatedDelta(),
-            new CpuGatedRidge(),
+            new CpuGatedRidge(new ReferenceGatedRidge()),
             new CpuPackedLinear(),
             REFERENCE.rowLinear,
             null);

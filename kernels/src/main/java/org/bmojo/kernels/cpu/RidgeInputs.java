@@ -26,8 +26,8 @@ record RidgeInputs(
   }
 
   /** What {@code token} leaves of the matrix before it: nothing where it begins a document. */
-  float decay(int task, int token) {
+  double decay(int task, int token) {
     if (documents != null && documents.beginsAt(layout.sequence(task), token)) return 0;
-    return (float) Math.exp(g.get(layout.numberAt(task, token)));
+    return Math.exp(g.get(layout.numberAt(task, token)));
   }
 }

@@ -20,10 +20,9 @@ final class RidgePiece {
   final float[] matrix; // M
   final float[] k; // [token][state]
   final float[] decay = new float[PIECE];
+  final double[] exactDecay = new double[PIECE];
   final float[] fromStart = new float[PIECE]; // what is left of M at a token
   final float[] toEnd = new float[PIECE]; // what will be left of its key after the piece
-
-  private final float[] faded;
 
   RidgePiece(RidgeInputs in) {
     this.in = in;
@@ -32,7 +31,6 @@ final class RidgePiece {
     stride = columns + LANES;
     matrix = matrix();
     k = rows(PIECE);
-    faded = rows(PIECE);
   }
 
   /** Room for a matrix. */
@@ -60,11 +58,17 @@ final class RidgePiece {
   /** Brings in the keys and decays of {@code count} tokens. */
   void read(int task, int from, int count) {
     read(in.k(), task, from, count, k);
-    for (int t = 0; t < count; t++) decay[t] = in.decay(task, from + t);
-    for (int t = 0; t < count; t++) fromStart[t] = t == 0 ? decay[0] : fromStart[t - 1] * decay[t];
+    for (int t = 0; t < count; t++) exactDecay[t] = in.decay(task, from + t);
     Arrays.fill(toEnd, 0);
-    toEnd[count - 1] = 1;
-    for (int t = count - 2; t >= 0; t--) toEnd[t] = toEnd[t + 1] * decay[t + 1];
+    double whole = 1, rest = 1;
+    for (int t = 0; t < count; t++) {
+      decay[t] = (float) exactDecay[t];
+      fromStart[t] = (float) (whole *= exactDecay[t]);
+    }
+    for (int t = count - 1; t >= 0; t--) {
+      toEnd[t] = (float) rest;
+      rest *= exactDecay[t];
+    }
   }
 
   /** A task's rows of a tensor (B, T, H, D), and zeros for the piece's other tokens. */
@@ -73,14 +77,22 @@ final class RidgePiece {
     Arrays.fill(to, count * stride, to.length, 0);
   }
 
-  /** Turns the matrix into that after the piece. */
-  void advance(int count) {
-    scale(k, toEnd, faded, 0);
-    float whole = fromStart[count - 1];
-    for (int i = 0; i < matrix.length; i += LANES) {
-      load(matrix, i).mul(whole).intoArray(matrix, i);
+  /**
+   * Turns {@code exact}, the matrix, into that after the piece. The solution magnifies what a
+   * matrix is off by up to fifty times (its condition), so that sums over long sequences want more
+   * digits than the products that read them.
+   */
+  void advance(int count, double[] exact) {
+    for (int t = 0; t < count; t++) {
+      double kept = exactDecay[t];
+      for (int i = 0; i < dim; i++) {
+        double own = k[t * stride + i];
+        for (int j = 0, at = i * stride; j < dim; j++) {
+          exact[at + j] = kept * exact[at + j] + own * k[t * stride + j];
+        }
+      }
     }
-    addOuter(faded, k, matrix);
+    for (int i = 0; i < exact.length; i++) matrix[i] = (float) exact[i];
   }
 
   /** to_t = factor_{first+t}·rows_t. */

@@ -1,12 +1,21 @@
 package org.bmojo.kernels.contract;
 
 import java.util.stream.Stream;
+import org.bmojo.kernels.Kernels;
+import org.bmojo.kernels.cpu.CpuGatedRidge;
+import org.bmojo.kernels.op.GatedRidge;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 final class CpuGatedRidgeTest extends GatedRidgeContract {
   @Override
   Room room() {
     return Room.cpu();
+  }
+
+  /** In float32 too, where the room itself is asked for speed. */
+  @Override
+  GatedRidge op() {
+    return new CpuGatedRidge(Kernels.REFERENCE.gatedRidge(), true);
   }
 
   /** And matrices of several vectors, whole and torn. */

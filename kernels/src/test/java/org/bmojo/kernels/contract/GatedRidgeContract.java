@@ -189,7 +189,7 @@ abstract class GatedRidgeContract {
     return new Inputs(solver, get(t, "q"), get(t, "k"), get(t, "g"), t.get("initial"), begin);
   }
 
-  private GatedRidge op() {
+  GatedRidge op() {
     return room().kernels().gatedRidge();
   }
 }
