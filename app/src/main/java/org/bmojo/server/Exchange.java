@@ -21,6 +21,9 @@ final class Exchange {
   /** So much is written at a time; a client that takes it in is not a silent one. */
   private static final int PIECE = 64 << 10;
 
+  /** So much of a body that is refused is read all the same. */
+  private static final int LINGER = 64 << 20;
+
   private final ServerRequest request;
   private final ServerResponse response;
   private final String id;
@@ -83,15 +86,29 @@ final class Exchange {
 
   /** The whole body, if it has no more than {@code most} bytes. */
   byte[] body(int most) {
-    if (request.headers().contentLength().orElse(0) > most) throw ApiError.tooLarge(most);
+    long told = request.headers().contentLength().orElse(0);
+    // Who waits for leave to send a body is refused before he sends it.
+    if (told > most && header("Expect").isPresent()) throw ApiError.tooLarge(most);
     if (!request.content().hasEntity()) return new byte[0];
     try (Patience _ = new Patience(patience);
         InputStream in = request.content().inputStream()) {
-      byte[] bytes = in.readNBytes(most + 1);
-      if (bytes.length > most) throw ApiError.tooLarge(most);
-      return bytes;
+      byte[] bytes = told > most ? null : in.readNBytes(most + 1);
+      if (bytes != null && bytes.length <= most) return bytes;
+      discard(in);
+      throw ApiError.tooLarge(most);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A client that is still sending when the connection ends may never see the answer. */
+  private static void discard(InputStream in) throws IOException {
+    byte[] piece = new byte[PIECE];
+    int left = LINGER;
+    while (left > 0) {
+      int got = in.read(piece);
+      if (got < 0) return;
+      left -= got;
     }
   }
 

@@ -222,6 +222,8 @@ public final class CudaSelectiveScan implements SelectiveScan {
     /**
      * Measured: fewer threads do less work twice, unless there would be less than one block for
      * every multiprocessor.
+     *
+     * @param pieces of time side by side; one forward
      */
     private int perThread(long pieces) {
       return states > 32 || perMultiprocessor(pieces) > 1 ? 4 : 2;
@@ -229,7 +231,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
 
     private long perMultiprocessor(long pieces) {
       long count = Device.of(u).multiprocessors();
-      return (blocks() * batch * Math.max(1, pieces) + count - 1) / count;
+      return (blocks() * batch * pieces + count - 1) / count;
     }
 
     /**
@@ -252,7 +254,7 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Program forward(boolean keep) {
-      return program("selective_scan_forward", 0, "KEEP=" + (keep ? 1 : 0));
+      return program("selective_scan_forward", 1, "KEEP=" + (keep ? 1 : 0));
     }
 
     Program backward() {
@@ -284,11 +286,11 @@ public final class CudaSelectiveScan implements SelectiveScan {
     }
 
     Grid forwardGrid() {
-      int threads = warps(0) * LANES;
-      int floats = FORWARD * (2 * LANES + 2 * padded(0) + warps(0) * LANES);
+      int threads = warps(1) * LANES;
+      int floats = FORWARD * (2 * LANES + 2 * padded(1) + warps(1) * LANES);
       int items = (FORWARD * LANES / 4 + threads - 1) / threads * threads;
       int tile = 4 * floats + 2 * 4 * (int) u.element_size() * items + firsts(FORWARD);
-      return new Grid(blocks(), batch, 1, threads, warps(0) <= PIPED ? 2 * tile : tile);
+      return new Grid(blocks(), batch, 1, threads, warps(1) <= PIPED ? 2 * tile : tile);
     }
 
     Grid backwardGrid() {
