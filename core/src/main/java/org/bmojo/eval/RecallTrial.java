@@ -4,12 +4,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
 import org.bmojo.error.BadInput;
-import org.bmojo.kernels.torch.Scope;
 import org.bmojo.model.Footprint;
 import org.bmojo.model.LanguageModel;
 import org.bmojo.model.ModelConfig;
@@ -181,12 +179,8 @@ public record RecallTrial(
   private LanguageModel asked(LanguageModel learnt, Placement placement) {
     LanguageModel asked = LanguageModel.create(model, seed);
     asked.place(placement, false);
-    var weights = learnt.parameters();
-    try (Scope _ = new Scope();
-        learnt) {
-      asked
-          .parameters()
-          .forEach((name, p) -> p.value().copy_(Objects.requireNonNull(weights.get(name)).value()));
+    try (learnt) {
+      asked.copyWeights(learnt);
     }
     return asked;
   }

@@ -6,8 +6,6 @@ import static org.bmojo.kernels.contract.Close.assertWithin;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -18,7 +16,6 @@ import org.bmojo.mixer.EideticConfig;
 import org.bmojo.mixer.MambaConfig;
 import org.bmojo.mixer.MixerConfig;
 import org.bmojo.mixer.Selection;
-import org.bmojo.tape.Parameter;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -130,7 +127,7 @@ abstract class TokenProgramContract {
     try (Scope _ = new Scope();
         LanguageModel model = TinyModels.model(c.config(), c.seed, ScalarType.Float);
         LanguageModel truth = TinyModels.model(c.config(), c.seed, ScalarType.Double)) {
-      copy(model, truth);
+      truth.copyWeights(model);
       assertThat(Kernels.of(truth.headWeight().value()).name()).isEqualTo("reference");
       model.parameters().values().forEach(p -> p.place(device(), ScalarType.Float, false));
       Tensor ids = differentIds(c.seed);
@@ -149,12 +146,6 @@ abstract class TokenProgramContract {
         }
       }
     }
-  }
-
-  private static void copy(LanguageModel from, LanguageModel to) {
-    Map<String, Parameter> given = from.parameters();
-    to.parameters()
-        .forEach((name, p) -> p.value().copy_(Objects.requireNonNull(given.get(name)).value()));
   }
 
   /** Equal tokens could have equal scores, and rounding would choose between them. */

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.bmojo.eval.RecallTrial;
 import org.bmojo.eval.RecallTrial.Trained;
@@ -84,10 +83,7 @@ class StorageRecallTest {
   /** The same weights in a model of other memories. */
   private static LanguageModel resized(LanguageModel trained, ModelConfig sizes) {
     LanguageModel model = LanguageModel.create(sizes, 0);
-    var weights = trained.parameters();
-    model
-        .parameters()
-        .forEach((name, p) -> p.value().copy_(Objects.requireNonNull(weights.get(name)).value()));
+    model.copyWeights(trained);
     return model;
   }
 

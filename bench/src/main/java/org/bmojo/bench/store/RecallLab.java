@@ -3,7 +3,6 @@ package org.bmojo.bench.store;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.bmojo.error.BadInput;
 import org.bmojo.eval.RecallTrial;
@@ -128,10 +127,7 @@ public final class RecallLab {
   /** The same weights in a model of other memories. */
   private static LanguageModel resized(LanguageModel trained, ModelConfig sizes) {
     LanguageModel model = LanguageModel.create(sizes, 0);
-    var weights = trained.parameters();
-    model
-        .parameters()
-        .forEach((name, p) -> p.value().copy_(Objects.requireNonNull(weights.get(name)).value()));
+    model.copyWeights(trained);
     return model;
   }
 
